@@ -1,0 +1,3 @@
+"""Flyte's admin gRPC services."""
+
+from __future__ import annotations

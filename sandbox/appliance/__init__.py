@@ -1,0 +1,3 @@
+"""Boot, environments, readiness: what makes a machine a sandbox."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The embedded profile: every component a process on this machine."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The data catalog's gRPC service."""
+
+from __future__ import annotations

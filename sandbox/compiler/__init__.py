@@ -1,0 +1,3 @@
+"""Workflow specs to validated, compiled closures. Pure."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Everything HTTP: pages for people; a client of admin over gRPC."""
+
+from __future__ import annotations

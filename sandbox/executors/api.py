@@ -1,0 +1,137 @@
+"""What the engine asks of an executor, and what an executor tells the engine.
+
+The engine calls `start` for every attempt that it has committed as started; it calls it again for the same key
+after a restart. An executor therefore treats `start` as *start or attach*: a key that it (or an earlier process of
+it) has seen is never run a second time, its current state and everything after it is reported again.
+
+Updates are delivered to the sink from the executor's own threads, in order for one key, and may be repeated; the
+engine ignores what it already knows. An update is handed over only once `sink` returned; results are kept by
+the executor until `forget`, so that a control plane killed in between finds them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from flyteidl.core import literals_pb2, tasks_pb2
+
+from sandbox.idl.identifiers import AttemptKey, EntityId
+
+
+class AttemptPhase(enum.StrEnum):
+    """The phases of `core.TaskExecution` that an executor reports."""
+
+    QUEUED = "QUEUED"
+    INITIALIZING = "INITIALIZING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    """The process ended well. Whether the *task* did is for the engine to read from error.pb and outputs.pb."""
+    FAILED = "FAILED"
+    ABORTED = "ABORTED"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED, AttemptPhase.ABORTED)
+
+
+class ErrorKind(enum.StrEnum):
+    """Whose fault a failure is (`core.ExecutionError.ErrorKind`): it decides which retry budget pays."""
+
+    USER = "USER"
+    SYSTEM = "SYSTEM"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptError:
+    """Why an attempt failed."""
+
+    code: str
+    message: str
+    kind: ErrorKind
+    recoverable: bool
+    """Whether another attempt may help: a retryable failure in Flyte's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLink:
+    """A place where a person can read what the attempt printed."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptUpdate:
+    """Something that happened to an attempt."""
+
+    key: AttemptKey
+    phase: AttemptPhase
+    occurred_at: datetime
+    """Aware, UTC."""
+    version: int = 0
+    """Grows with every update of the same phase."""
+    error: AttemptError | None = None
+    """Set when FAILED."""
+    reason: str = ""
+    """One line for a person: why it waits, where it runs."""
+    logs: tuple[LogLink, ...] = ()
+    peak_memory: int | None = None
+    """Bytes: the largest resident set of the attempt's processes; known at the end."""
+    memory_limit: int | None = None
+    """Bytes: what the task asked to be limited to, if it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """Everything an executor needs to run one attempt."""
+
+    key: AttemptKey
+    task_id: EntityId
+    template: tasks_pb2.TaskTemplate
+    """Node overrides (resources, image, pod template) are already merged in."""
+    inputs: literals_pb2.LiteralMap
+    inputs_uri: str
+    """`…/inputs.pb`, already written."""
+    output_prefix: str
+    """Where outputs.pb, error.pb, deck.html and futures.pb are expected; no trailing slash."""
+    raw_output_prefix: str
+    checkpoint_prefix: str
+    previous_checkpoint_prefix: str
+    """The literal two characters `""` where there is none, as Flyte writes it."""
+    unique_name: str
+    """`exec-nodeUniqueId-attempt`, shortened as Flyte does: a legal pod name."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the task's own environment: FLYTE_INTERNAL_*, the execution's envs."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    interruptible: bool = False
+    timeout: timedelta | None = None
+    """For one attempt's running time; the executor kills it after that with TimeoutExpired."""
+    array_index: int | None = None
+    """Set for an element of an array node: FLYTE_K8S_ARRAY_INDEX."""
+
+
+Sink = Callable[[AttemptUpdate], None]
+
+
+class Executor(Protocol):
+    """Runs attempts. All methods are thread-safe and return soon; none waits for a task."""
+
+    def connect(self, sink: Sink) -> None:
+        """Name the one receiver of updates. Called once, before anything else."""
+
+    def start(self, request: TaskRequest) -> None:
+        """Start the attempt, or attach to it if its key is known. Failures arrive as updates, never as exceptions."""
+
+    def abort(self, key: AttemptKey, reason: str) -> None:
+        """End the attempt and everything it started. Reports ABORTED, or the terminal phase it had reached."""
+
+    def forget(self, key: AttemptKey) -> None:
+        """The result was committed: what is kept about the attempt (but its log) may go."""
+
+    def close(self) -> None:
+        """Stop reporting. Running attempts go on and are found again by the next `start` for their key."""

@@ -1,0 +1,3 @@
+"""Cron and fixed-rate launch plans."""
+
+from __future__ import annotations

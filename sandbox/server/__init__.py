@@ -1,0 +1,3 @@
+"""Composes roles into one process behind the edge port."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Everything that survives: Postgres rows and objects."""
+
+from __future__ import annotations

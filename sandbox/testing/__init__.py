@@ -1,0 +1,3 @@
+"""What users import into their own tests."""
+
+from __future__ import annotations
