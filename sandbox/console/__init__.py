@@ -1,3 +1,3 @@
-"""Everything HTTP: pages for people; a client of admin over gRPC."""
+"""The console: everything HTTP. Pages at Flyte's own URLs, drawn on the server; a client of admin over gRPC."""
 
 from __future__ import annotations
