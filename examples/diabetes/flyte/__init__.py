@@ -1,0 +1,1 @@
+"""The diabetes example: a Flyte project."""

@@ -1,0 +1,1 @@
+"""Workflows of the diabetes example; `pyflyte --pkgs flyte.workflows` finds them here."""
