@@ -10,8 +10,8 @@ import argparse
 import datetime
 import sys
 
+from flyteidl.core.catalog_pb2 import CatalogCacheStatus
 from flytekit.configuration import Config
-from flytekit.models.core.catalog import CatalogCacheStatus
 from flytekit.models.core.execution import NodeExecutionPhase, WorkflowExecutionPhase
 from flytekit.remote import FlyteRemote
 
@@ -53,8 +53,7 @@ def main() -> int:
             task = node._node.task_node.reference_id.name
         cache = "-"
         if closure.task_node_metadata is not None:
-            status = closure.task_node_metadata.cache_status
-            cache = CatalogCacheStatus.Name(status) if hasattr(CatalogCacheStatus, "Name") else str(status)
+            cache = CatalogCacheStatus.Name(closure.task_node_metadata.cache_status)
         seconds = closure.duration.total_seconds() if closure.duration else 0.0
         phase = NodeExecutionPhase.enum_to_string(closure.phase)
         print("%-4s %-26s %-10s %-16s %.3f" % (name, task.rsplit(".", 1)[-1], phase, cache, seconds))
