@@ -55,7 +55,7 @@ class EntityId:
 
     def to_proto(self) -> identifier_pb2.Identifier:
         return identifier_pb2.Identifier(
-            resource_type=self.resource_type,  # type: ignore[arg-type]
+            resource_type=self.resource_type,
             project=self.project,
             domain=self.domain,
             name=self.name,
@@ -63,7 +63,7 @@ class EntityId:
         )
 
     def __str__(self) -> str:
-        kind = identifier_pb2.ResourceType.Name(self.resource_type).lower()  # type: ignore[arg-type]
+        kind = identifier_pb2.ResourceType.Name(self.resource_type).lower()
         return f"{kind} {self.project}:{self.domain}:{self.name}:{self.version}"
 
 
