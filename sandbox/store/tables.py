@@ -120,7 +120,9 @@ executions = sa.Table(
     sa.Column("workflow_id", sa.BigInteger, sa.ForeignKey("workflows.id"), nullable=False),
     sa.Column("task_id", sa.BigInteger, sa.ForeignKey("tasks.id")),  # single-task executions only
     sa.Column("phase", sa.Text, nullable=False),  # core.WorkflowExecution.Phase name
-    sa.Column("mode", sa.Integer, nullable=False, server_default="0"),  # admin.ExecutionMetadata.ExecutionMode
+    sa.Column(
+        "mode", sa.Integer, nullable=False, server_default="0"
+    ),  # admin.ExecutionMetadata.ExecutionMode
     sa.Column("user", sa.Text, nullable=False, server_default=""),
     sa.Column("cluster", sa.Text, nullable=False, server_default=""),
     sa.Column("state", sa.Integer, nullable=False, server_default="0"),  # admin.ExecutionState
@@ -128,7 +130,9 @@ executions = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     # The request as it was resolved: admin.ExecutionSpec (inputs removed) and where the inputs are.
     sa.Column("spec", sa.LargeBinary, nullable=False),
-    sa.Column("inputs_uri", sa.Text, nullable=False, server_default=""),  # resolved: fixed and defaults included
+    sa.Column(
+        "inputs_uri", sa.Text, nullable=False, server_default=""
+    ),  # resolved: fixed and defaults included
     sa.Column("user_inputs_uri", sa.Text, nullable=False, server_default=""),  # as the user gave them
     sa.Column("outputs_uri", sa.Text, nullable=False, server_default=""),
     # Relations.
@@ -141,8 +145,12 @@ executions = sa.Table(
     sa.Column("abort_cause", sa.Text, nullable=False, server_default=""),
     sa.Column("abort_principal", sa.Text, nullable=False, server_default=""),
     sa.Column("abort_requested_at", sa.DateTime(timezone=True)),
-    sa.Column("execution_created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
-    sa.Column("execution_updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column(
+        "execution_created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Column(
+        "execution_updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
     sa.Column("started_at", sa.DateTime(timezone=True)),
     sa.Column("duration", sa.Float),  # seconds
     # The engine's: who works on it until when. terminal=True takes the row out of every scan.
@@ -173,7 +181,9 @@ execution_events = sa.Table(
     metadata,
     sa.Column("execution_id", sa.BigInteger, sa.ForeignKey("executions.id"), primary_key=True),
     sa.Column("sequence", sa.Integer, primary_key=True),  # 0-based, gapless
-    sa.Column("payload", sa.LargeBinary, nullable=False),  # the engine's own encoding (propeller/core/events.py)
+    sa.Column(
+        "payload", sa.LargeBinary, nullable=False
+    ),  # the engine's own encoding (propeller/core/events.py)
 )
 
 node_executions = sa.Table(

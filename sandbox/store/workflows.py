@@ -1,0 +1,120 @@
+"""Registered workflow versions, with their compiled closures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flyteidl.core import identifier_pb2
+
+from sandbox.idl.identifiers import EntityId
+from sandbox.store import filters, listing, registered, tables
+from sandbox.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A row of `workflows`."""
+
+    id: int
+    entity: EntityId
+    digest: bytes
+    """Of the content: the same digest registered again is the same workflow."""
+    short_description: str
+    typed_interface: bytes
+    """`core.TypedInterface`."""
+    closure: bytes
+    """`admin.WorkflowClosure`; empty in lists, where only `get` loads it."""
+    created_at: datetime
+    updated_at: datetime
+
+
+_T = tables.workflows
+_HEAD = (
+    _T.c.id,
+    _T.c.project,
+    _T.c.domain,
+    _T.c.name,
+    _T.c.version,
+    _T.c.digest,
+    _T.c.short_description,
+    _T.c.typed_interface,
+)
+_SELECT = sa.select(*_HEAD, _T.c.closure, _T.c.created_at, _T.c.updated_at)
+_SELECT_LIGHT = sa.select(
+    *_HEAD, sa.literal_column("''::bytea").label("closure"), _T.c.created_at, _T.c.updated_at
+)
+_GET = _SELECT.where(
+    _T.c.project == sa.bindparam("project"),
+    _T.c.domain == sa.bindparam("domain"),
+    _T.c.name == sa.bindparam("name"),
+    _T.c.version == sa.bindparam("version"),
+)
+_GET_BY_ID = _SELECT.where(_T.c.id == sa.bindparam("row_id"))
+_FIELDS = filters.Fields("workflow", filters.columns_of(_T))
+
+
+def create(
+    connection: Connection,
+    entity: EntityId,
+    *,
+    digest: bytes,
+    typed_interface: bytes,
+    closure: bytes,
+    short_description: str = "",
+) -> Workflow:
+    """Insert a version; `AlreadyExists` (compare digests to know whether it is the same), `NotFound` project."""
+    values = {
+        "digest": digest,
+        "typed_interface": typed_interface,
+        "closure": closure,
+        "short_description": short_description,
+    }
+    return get_by_id(connection, registered.insert(connection, entity, values))
+
+
+def find(connection: Connection, entity: EntityId) -> Workflow | None:
+    """One version, if it is there."""
+    key = {
+        "project": entity.project,
+        "domain": entity.domain,
+        "name": entity.name,
+        "version": entity.version,
+    }
+    row = connection.execute(_GET, key).first()
+    return None if row is None else _from_row(row)
+
+
+def get(connection: Connection, entity: EntityId) -> Workflow:
+    """One version; `NotFound`."""
+    found = find(connection, entity)
+    if found is None:
+        raise registered.missing(entity)
+    return found
+
+
+def get_by_id(connection: Connection, row_id: int) -> Workflow:
+    """The version of a row id that is known to exist."""
+    return _from_row(connection.execute(_GET_BY_ID, {"row_id": row_id}).one())
+
+
+def list_page(
+    connection: Connection, project: str, domain: str, name: str, request: listing.Listing
+) -> listing.Page[Workflow]:
+    """Versions without their closures; an empty `name` means all names."""
+    statement = _SELECT_LIGHT.where(*registered.within(_T, project, domain, name))
+    return listing.fetch(connection, statement, request, _FIELDS, _from_row, tie=(_T.c.id,))
+
+
+def list_names(
+    connection: Connection, project: str, domain: str, request: listing.Listing
+) -> listing.Page[registered.EntityName]:
+    """The distinct names."""
+    return registered.list_names(connection, identifier_pb2.WORKFLOW, project, domain, request)
+
+
+def _from_row(row: Any) -> Workflow:
+    row_id, project, domain, name, version, *rest = row
+    return Workflow(row_id, EntityId(identifier_pb2.WORKFLOW, project, domain, name, version), *rest)
