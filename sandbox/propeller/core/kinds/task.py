@@ -1,0 +1,153 @@
+"""Task nodes: attempts, retries, cache hits, deadlines.
+
+A node's attempts are numbered from 0. Each is started at most once: the number only grows, and it grows in an
+event. The executor enforces one attempt's timeout; the node as a whole may take twice that time from being
+queued, as in Flyte (`flytepropeller/pkg/compiler/transformers/k8s/node.go`).
+"""
+
+from __future__ import annotations
+
+from flyteidl.core import catalog_pb2
+
+from sandbox.propeller.core import commands, events, retries
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.state import Attempt, Node, NodePhase, State
+from sandbox.propeller.core.step import Step
+
+ACTIVE_DEADLINE = "active"
+TIMED_OUT = "TIMED_OUT"
+_ORDER = {"QUEUED": 0, "WAITING_FOR_RESOURCES": 0, "INITIALIZING": 1, "RUNNING": 2}
+
+
+class TaskKind:
+    """A node that runs a task."""
+
+    takes_slot = True
+
+    def begin(self, step: Step, node: Node) -> None:
+        step.prepare(node)
+        if node.spec.timeout:
+            step.emit(commands.SetTimer(node.number, ACTIVE_DEADLINE, step.at + 2 * node.spec.timeout))
+
+    def prepared(self, step: Step, node: Node, event: events.NodePrepared) -> None:
+        node.cache = event.cache
+        node.catalog = event.catalog
+        if event.cache == catalog_pb2.CACHE_HIT:
+            node.started_at = step.at
+            step.succeed(node, outputs=event.outputs)
+            return
+        node.phase = NodePhase.QUEUED
+        step.record(node)
+        self._start(step, node)
+
+    def abort(self, step: Step, node: Node, reason: str) -> bool:
+        if not node.attempts or node.attempt.is_terminal:
+            return False
+        step.emit(commands.AbortAttempt(node.number, node.attempt.number, reason))
+        return True
+
+    def outstanding(self, state: State, node: Node) -> list[commands.Command]:
+        wanted: list[commands.Command] = []
+        if node.attempts and not node.attempt.is_terminal:
+            wanted.append(commands.StartAttempt(node.number, node.attempt.number))
+            if node.aborting is not None:
+                wanted.append(commands.AbortAttempt(node.number, node.attempt.number, node.aborting))
+        return wanted
+
+    def updated(self, step: Step, node: Node, event: events.AttemptUpdated) -> None:
+        """The attempt moved on: phases only go forward, a version only grows within its phase."""
+        attempt = node.attempt
+        if event.phase != attempt.phase:
+            attempt.phase = event.phase
+            if event.phase == "RUNNING":
+                attempt.started_at = event.at
+                step.run(node)
+        attempt.version = event.version
+        attempt.logs = event.logs or attempt.logs
+        if event.reason:
+            attempt.reasons.append((event.at, event.reason))
+        step.record_attempt(node)
+
+    def finished(self, step: Step, node: Node, event: events.AttemptFinished) -> None:
+        """The attempt ended, and its outputs or its error were read."""
+        attempt = node.attempt
+        attempt.phase = "SUCCEEDED" if event.failure is None else "FAILED"
+        attempt.failure = event.failure
+        attempt.outputs = event.outputs
+        attempt.deck = event.deck
+        attempt.peak_memory = event.peak_memory
+        attempt.memory_limit = event.memory_limit
+        self._ended(step, node, event)
+        if event.cache >= 0:
+            node.cache = event.cache
+            node.catalog = event.catalog or node.catalog
+        if not node.started_at:
+            node.started_at = attempt.started_at
+        if node.aborting is not None:
+            self._give_up(step, node)
+        elif event.failure is None:
+            step.succeed(node, outputs=event.outputs)
+        else:
+            self._failed(step, node, event.failure)
+
+    def aborted(self, step: Step, node: Node, event: events.AttemptAborted) -> None:
+        """The attempt was ended from outside: by us, or by someone who had no business to."""
+        attempt = node.attempt
+        attempt.phase = "ABORTED"
+        self._ended(step, node, event)
+        if node.aborting is not None:
+            self._give_up(step, node)
+            return
+        message = event.reason or "the attempt was ended from outside"
+        attempt.failure = Failure("Interrupted", message, SYSTEM, recoverable=True)
+        self._failed(step, node, attempt.failure)
+
+    def timer(self, step: Step, node: Node, event: events.TimerFired) -> bool:
+        """The node's active deadline passed. False: it no longer matters."""
+        if event.timer != ACTIVE_DEADLINE or node.aborting is not None or not node.attempts:
+            return False
+        node.reason = TIMED_OUT
+        node.aborting = f"task active timeout [{2 * node.spec.timeout / 1e6:g}s] expired"
+        step.emit(commands.AbortAttempt(node.number, node.attempt.number, node.aborting))
+        return True
+
+    def _start(self, step: Step, node: Node) -> None:
+        state = step.state
+        default = state.scopes[0].graph.template.metadata_defaults.interruptible
+        number = len(node.attempts)
+        attempt = Attempt(number, step.at)
+        attempt.interruptible = retries.interruptible(node, default, state.parameters)
+        node.attempts.append(attempt)
+        step.record_attempt(node)
+        step.emit(commands.StartAttempt(node.number, number))
+
+    def _ended(self, step: Step, node: Node, event: events.AttemptFinished | events.AttemptAborted) -> None:
+        attempt = node.attempt
+        attempt.ended_at = event.at
+        attempt.started_at = attempt.started_at or event.at
+        attempt.logs = event.logs or attempt.logs
+        if event.reason:
+            attempt.reasons.append((event.at, event.reason))
+        step.record_attempt(node)
+        step.emit(commands.ForgetAttempt(node.number, attempt.number))
+
+    def _failed(self, step: Step, node: Node, failure: Failure) -> None:
+        final = retries.verdict(node, failure, step.state.parameters)
+        if failure.kind == SYSTEM:
+            node.system_failures += 1
+        if final is not None:
+            step.fail(node, final)
+        else:
+            self._start(step, node)
+
+    def _give_up(self, step: Step, node: Node) -> None:
+        if node.reason == TIMED_OUT:
+            step.time_out(node, Failure("TimeoutExpired", node.aborting or "", USER))
+        else:
+            step.aborted(node)
+
+
+def moves_on(attempt: Attempt, event: events.AttemptUpdated) -> bool:
+    """Whether an update says something new."""
+    now, then = _ORDER.get(event.phase, -1), _ORDER.get(attempt.phase, 3)
+    return now > then or (now == then and event.version > attempt.version)

@@ -1,0 +1,315 @@
+"""Where an execution stands: what its events fold into.
+
+An execution is a list of *scopes*; scope 0 is the primary workflow, and each subworkflow node that runs opens
+one more. Opening a scope appends its template's nodes to the execution's list of nodes, so that a node is
+named by one number, which is the same in every replay.
+
+A scope counts nothing that it would have to look for: `live` holds the nodes that are under way, every node
+counts the nodes that it still waits for, and the execution counts the slots in use (`max_parallelism`).
+
+`snapshot` is the canonical form: two states that behave alike give the same bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.idl.identifiers import ExecutionId, UniqueNodeId
+from sandbox.propeller.core.failures import Failure
+from sandbox.propeller.core.graph import ClosureGraph, GraphNode, WorkflowGraph
+
+
+class ExecutionPhase(enum.StrEnum):
+    """The names of `core.WorkflowExecution.Phase` that an execution passes through here."""
+
+    UNDEFINED = "UNDEFINED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILING = "FAILING"
+    FAILED = "FAILED"
+    ABORTING = "ABORTING"
+    ABORTED = "ABORTED"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in _TERMINAL_EXECUTION_PHASES
+
+
+_TERMINAL_EXECUTION_PHASES = frozenset(
+    {ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.ABORTED}
+)
+
+
+class NodePhase(enum.IntEnum):
+    """The phases of a node; from SUCCEEDED on they are terminal."""
+
+    IDLE = 0
+    """Something that it needs is not finished."""
+    WAITING = 1
+    """It could run, but `max_parallelism` nodes do already."""
+    PREPARING = 2
+    QUEUED = 3
+    """Its attempt or child execution was asked for."""
+    RUNNING = 4
+    SUCCEEDED = 5
+    FAILED = 6
+    ABORTED = 7
+    SKIPPED = 8
+    TIMED_OUT = 9
+
+    @property
+    def is_terminal(self) -> bool:
+        return self >= NodePhase.SUCCEEDED
+
+
+class ScopePhase(enum.IntEnum):
+    """The phases of a scope."""
+
+    RUNNING = 0
+    FAILING = 1
+    """A node failed; what still runs is being aborted."""
+    HANDLING = 2
+    """Nothing else runs any more; the failure node does."""
+    ABORTING = 3
+    CLOSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What the request said; fixed for the life of the execution."""
+
+    execution: ExecutionId
+    max_parallelism: int = 25
+    """How many task and launch-plan nodes may be under way; 0: no limit."""
+    interruptible: bool | None = None
+    """What the request said for all nodes; None: the workflow decides."""
+    max_system_failures: int = 3
+    """How many attempts of a node may be lost to system errors before one more is the node's failure."""
+
+
+TERMINAL_ATTEMPT_PHASES = frozenset({"SUCCEEDED", "FAILED", "ABORTED"})
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt of a task node, or of a launch-plan node (then only the number and times matter)."""
+
+    number: int
+    created_at: int
+    phase: str = "QUEUED"
+    """A `core.TaskExecution.Phase` name."""
+    version: int = 0
+    started_at: int = 0
+    ended_at: int = 0
+    updated_at: int = 0
+    interruptible: bool = False
+    failure: Failure | None = None
+    outputs: bool = False
+    deck: bool = False
+    peak_memory: int | None = None
+    memory_limit: int | None = None
+    logs: tuple[tuple[str, str], ...] = ()
+    reasons: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.phase in TERMINAL_ATTEMPT_PHASES
+
+
+class Node:
+    """A node of a scope, under way or not."""
+
+    __slots__ = (
+        "aborting",
+        "attempts",
+        "blocked",
+        "cache",
+        "catalog",
+        "child",
+        "created_at",
+        "ended_at",
+        "failure",
+        "number",
+        "outputs",
+        "outputs_uri",
+        "owner",
+        "phase",
+        "prepared",
+        "reason",
+        "scope",
+        "spec",
+        "started_at",
+        "system_failures",
+        "unique_id",
+        "updated_at",
+        "waits_for",
+    )
+
+    def __init__(self, number: int, scope: int, spec: GraphNode, owner: int) -> None:
+        self.number = number
+        self.scope = scope
+        self.spec = spec
+        self.owner = owner
+        """The node inside of which it is: the subworkflow node, or the branch that took it; -1: none."""
+        self.phase = NodePhase.IDLE
+        self.waits_for = spec.dependencies
+        self.blocked = False
+        """Whether something that it needs failed or was skipped."""
+        self.unique_id = UniqueNodeId("")
+        self.prepared = False
+        """Whether its inputs are written."""
+        self.attempts: list[Attempt] = []
+        self.system_failures = 0
+        self.child: int | str | None = None
+        """A subworkflow: its scope; a branch: the node it took; a launch plan: the child execution's name."""
+        self.aborting: str | None = None
+        """Why it is being ended from outside, if it is."""
+        self.reason = ""
+        """TIMED_OUT when the abort under way is a deadline's."""
+        self.cache = 0
+        self.catalog = ""
+        self.outputs = False
+        self.outputs_uri = ""
+        """Set when the outputs are somewhere else than in the node's own folder: in a child execution's."""
+        self.failure: Failure | None = None
+        self.created_at = 0
+        self.started_at = 0
+        self.ended_at = 0
+        self.updated_at = 0
+
+    @property
+    def attempt(self) -> Attempt:
+        """The latest attempt."""
+        return self.attempts[-1]
+
+
+class Scope:
+    """A workflow template being run."""
+
+    __slots__ = ("base", "failure", "graph", "live", "number", "owner", "phase")
+
+    def __init__(self, number: int, graph: WorkflowGraph, base: int, owner: int) -> None:
+        self.number = number
+        self.graph = graph
+        self.base = base
+        """The number of the node whose index in the template is 0."""
+        self.owner = owner
+        """The subworkflow node that it is the inside of; -1: the execution."""
+        self.phase = ScopePhase.RUNNING
+        self.live: dict[int, None] = {}
+        """The nodes under way, in the order in which they began."""
+        self.failure: Failure | None = None
+
+    def admits(self, node: Node) -> bool:
+        """Whether a node of the scope may begin now: while it handles its failure, only the failure node."""
+        if self.phase is ScopePhase.HANDLING:
+            return node.spec.inner
+        return self.phase is ScopePhase.RUNNING
+
+
+class State:
+    """The state of one execution; changed by `machine.apply` only."""
+
+    __slots__ = (
+        "abort_cause",
+        "applied",
+        "ended_at",
+        "failure",
+        "graph",
+        "nodes",
+        "outputs",
+        "parameters",
+        "phase",
+        "scopes",
+        "slots_used",
+        "started_at",
+        "waiting",
+    )
+
+    def __init__(self, graph: ClosureGraph, parameters: Parameters) -> None:
+        self.graph = graph
+        self.parameters = parameters
+        self.phase = ExecutionPhase.UNDEFINED
+        self.scopes: list[Scope] = []
+        self.nodes: list[Node] = []
+        self.waiting: deque[int] = deque()
+        """Nodes that wait for a slot."""
+        self.slots_used = 0
+        self.failure: Failure | None = None
+        self.abort_cause: str | None = None
+        self.outputs = False
+        self.started_at = 0
+        self.ended_at = 0
+        self.applied = 0
+        """How many events changed something: the sequence number of the next one."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.phase.is_terminal
+
+
+def snapshot(state: State) -> bytes:
+    """Everything that decides what happens next or what people see, in one canonical form."""
+    document = {
+        "phase": state.phase.value,
+        "failure": _failure(state.failure),
+        "abort_cause": state.abort_cause,
+        "outputs": state.outputs,
+        "times": [state.started_at, state.ended_at],
+        "applied": state.applied,
+        "slots_used": state.slots_used,
+        "waiting": list(state.waiting),
+        "scopes": [
+            [int(scope.phase), scope.base, scope.owner, list(scope.live), _failure(scope.failure)]
+            for scope in state.scopes
+        ],
+        "nodes": [_node(node) for node in state.nodes],
+    }
+    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _node(node: Node) -> list[Any]:
+    return [
+        int(node.phase),
+        node.unique_id,
+        node.owner,
+        node.waits_for,
+        node.blocked,
+        node.prepared,
+        node.system_failures,
+        node.child,
+        node.aborting,
+        node.reason,
+        node.cache,
+        node.catalog,
+        node.outputs,
+        node.outputs_uri,
+        _failure(node.failure),
+        [node.created_at, node.started_at, node.ended_at],
+        [_attempt(attempt) for attempt in node.attempts],
+    ]
+
+
+def _attempt(attempt: Attempt) -> list[Any]:
+    return [
+        attempt.number,
+        attempt.phase,
+        attempt.version,
+        [attempt.created_at, attempt.started_at, attempt.ended_at],
+        attempt.interruptible,
+        _failure(attempt.failure),
+        attempt.outputs,
+        attempt.deck,
+        attempt.peak_memory,
+        attempt.memory_limit,
+        list(attempt.logs),
+        attempt.reasons,
+    ]
+
+
+def _failure(failure: Failure | None) -> list[Any] | None:
+    return None if failure is None else [failure.code, failure.message, failure.kind, failure.recoverable]
