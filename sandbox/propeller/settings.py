@@ -1,0 +1,46 @@
+"""What the engine must be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Who the engine is, where data goes, and how it shares the machine."""
+
+    owner: str = "propeller"
+    """Its name in leases. Stable across restarts, so that a restarted engine takes its executions back at
+    once;
+    different for each replica."""
+    metadata_prefix: str = "s3://my-s3-bucket/metadata"
+    """Inputs and outputs of nodes go under `<prefix>/propeller/…`."""
+    raw_data_prefix: str = "s3://my-s3-bucket/data"
+    """Where tasks put files and tables, unless the execution says otherwise."""
+    max_parallelism: int = 25
+    """Task and launch-plan nodes of one execution under way at once, unless it says otherwise; 0: no limit.
+    """
+    max_system_failures: int = 3
+    """How many attempts of a node may be lost to system errors."""
+    max_executions: int = 10_000
+    """How many executions to hold in memory."""
+    lease_seconds: float = 30.0
+    """How long an engine that is no longer heard of keeps its executions."""
+    heartbeat_seconds: float = 5.0
+    """Between renewals of leases, and between looks for what a lost notification would have told."""
+    io_threads: int = 4
+    """Threads for what may take long: the catalog, child executions, and (see `inline_objects`) objects."""
+    inline_objects: bool = True
+    """Whether an object costs so little (a local directory) that the core thread reads and writes it itself.
+    """
+    literal_cache_bytes: int = 16 * 1024 * 1024
+    """How much of inputs and outputs to keep in memory, in serialised bytes."""
+    default_requests: Mapping[str, str] = field(default_factory=dict)
+    """Resources that a task gets when it asks for none: `{"cpu": "500m", "memory": "1Gi"}`."""
+    default_env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of every task."""
+    max_output_bytes: int = 10 * 1024 * 1024
+    """The largest outputs.pb that is taken; Flyte's default."""
+    shutdown_seconds: float = 10.0
+    """How long `stop` waits for the threads."""

@@ -1,0 +1,142 @@
+"""Leases: which engine works on which execution, until when.
+
+An engine claims executions that nobody holds, whose lease ran out, or that carry its own name: it was
+restarted. It renews all of its leases in one statement. A lease is a promise not to start anything for
+someone else's execution; that no two engines write one execution's history is guarded by the history itself
+(`events.append`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.idl.identifiers import ExecutionId
+from sandbox.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What an engine must know about an execution that it took."""
+
+    id: int
+    execution: ExecutionId
+    workflow_id: int
+    spec: bytes
+    """`admin.ExecutionSpec`."""
+    inputs_uri: str
+    mode: int
+    parent_node_execution_id: int | None
+    launch_entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Someone wants a leased execution to end."""
+
+    execution_id: int
+    cause: str
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedChild:
+    """An execution that a node waits for came to its end."""
+
+    parent_node_execution_id: int
+    phase: str
+    error: bytes | None
+    """`core.ExecutionError`."""
+    outputs_uri: str
+    abort_cause: str
+
+
+_CLAIM = """
+UPDATE executions SET lease_owner = %(owner)s, lease_expires_at = now() + %(seconds)s * interval '1 second'
+WHERE id IN (
+    SELECT id FROM executions
+    WHERE NOT terminal
+      AND (lease_owner IS NULL OR lease_owner = %(owner)s OR lease_expires_at < now())
+      AND id <> ALL(%(held)s::bigint[])
+      AND (%(wanted)s::bigint[] IS NULL OR id = ANY(%(wanted)s::bigint[]))
+    ORDER BY priority DESC, id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, execution_project, execution_domain, execution_name, workflow_id, spec, inputs_uri, mode,
+          parent_node_execution_id, launch_entity
+"""
+
+_RENEW = """
+UPDATE executions SET lease_expires_at = now() + %(seconds)s * interval '1 second'
+WHERE id = ANY(%(held)s::bigint[]) AND lease_owner = %(owner)s AND NOT terminal
+RETURNING id
+"""
+
+_RELEASE = """
+UPDATE executions SET lease_owner = NULL, lease_expires_at = NULL
+WHERE id = ANY(%(held)s::bigint[]) AND lease_owner = %(owner)s AND NOT terminal
+"""
+
+_WISHES = """
+SELECT id, abort_cause, abort_principal FROM executions
+WHERE id = ANY(%(held)s::bigint[]) AND phase = 'ABORTING' AND NOT terminal
+"""
+
+_ENDED = """
+SELECT parent_node_execution_id, phase, error, outputs_uri, abort_cause FROM executions
+WHERE parent_node_execution_id = ANY(%(nodes)s::bigint[]) AND terminal
+"""
+
+
+def claim(
+    connection: Connection,
+    owner: str,
+    *,
+    seconds: float,
+    held: Collection[int],
+    limit: int,
+    wanted: Collection[int] | None = None,
+) -> list[Leased]:
+    """Take executions that are to be worked on: of those `wanted`, or (None) any; never those already `held`."""
+    arguments = {
+        "owner": owner,
+        "seconds": seconds,
+        "held": list(held),
+        "wanted": None if wanted is None else list(wanted),
+        "limit": limit,
+    }
+    rows = connection.exec_driver_sql(_CLAIM, arguments)
+    return sorted((_from_row(row) for row in rows), key=lambda leased: leased.id)
+
+
+def renew(connection: Connection, owner: str, held: Collection[int], *, seconds: float) -> set[int]:
+    """Prolong leases; returns the executions that are (still) this owner's."""
+    arguments = {"owner": owner, "seconds": seconds, "held": list(held)}
+    return {row[0] for row in connection.exec_driver_sql(_RENEW, arguments)}
+
+
+def release(connection: Connection, owner: str, held: Collection[int]) -> None:
+    """Give executions back, for any engine to take at once."""
+    connection.exec_driver_sql(_RELEASE, {"owner": owner, "held": list(held)})
+
+
+def wishes(connection: Connection, held: Collection[int]) -> list[Wish]:
+    """Those of the executions that someone wants to end."""
+    return [Wish(*row) for row in connection.exec_driver_sql(_WISHES, {"held": list(held)})]
+
+
+def ended_children(connection: Connection, node_execution_ids: Collection[int]) -> list[EndedChild]:
+    """The child executions of these nodes that are over."""
+    rows = connection.exec_driver_sql(_ENDED, {"nodes": list(node_execution_ids)})
+    return [
+        EndedChild(node, phase, None if error is None else bytes(error), outputs_uri, cause)
+        for node, phase, error, outputs_uri, cause in rows
+    ]
+
+
+def _from_row(row: Any) -> Leased:
+    row_id, project, domain, name, workflow_id, spec, inputs_uri, mode, parent, entity = row
+    execution = ExecutionId(project, domain, name)
+    return Leased(row_id, execution, workflow_id, bytes(spec), inputs_uri, mode, parent, entity)
