@@ -296,7 +296,7 @@ def count_by_phase(connection: Connection, project: str, domain: str) -> Mapping
         .where(_T.c.execution_project == project, _T.c.execution_domain == domain, _T.c.state == ACTIVE)
         .group_by(_T.c.phase)
     )
-    return {phase: number for phase, number in connection.execute(statement)}
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def running_of_launch_plan(connection: Connection, launch_plan_id: int) -> int:
@@ -356,15 +356,14 @@ def children(connection: Connection, node_execution_id: int) -> list[Execution]:
 
 def from_row(row: Any) -> Execution:
     """A row of this module's select."""
-    values = tuple(row)
+    values: tuple[Any, ...] = tuple(row)
     own_end = 4 + len(_OWN)
     workflow, plan, task = (values[own_end + 4 * n : own_end + 4 * (n + 1)] for n in range(3))
     source, parent = (values[own_end + 12 + 3 * n : own_end + 15 + 3 * n] for n in range(2))
     parent_node, tags = values[-2:]
+    own: list[Any] = [values[0], ExecutionId(*values[1:4]), *values[4:own_end]]
     return Execution(
-        values[0],
-        ExecutionId(*values[1:4]),
-        *values[4:own_end],
+        *own,
         EntityId(identifier_pb2.WORKFLOW, *workflow),
         None if plan[0] is None else EntityId(identifier_pb2.LAUNCH_PLAN, *plan),
         None if task[0] is None else EntityId(identifier_pb2.TASK, *task),

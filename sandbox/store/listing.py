@@ -87,6 +87,7 @@ def _order(
     if sort is None or not sort.key:
         return [column.asc() for column in tie]
     column = fields.sort_column(sort.key)
-    if sort.descending:
-        return [column.desc().nulls_last(), *(each.desc() for each in tie)]
-    return [column.asc().nulls_last(), *(each.asc() for each in tie)]
+    ordered = column.desc() if sort.descending else column.asc()
+    if getattr(column, "nullable", True):
+        ordered = ordered.nulls_last()
+    return [ordered, *(each.desc() if sort.descending else each.asc() for each in tie)]

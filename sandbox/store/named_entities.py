@@ -119,7 +119,7 @@ def _fields(names: sa.Subquery) -> filters.Fields:
 
 
 def _missing(resource_type: int, name: registered.EntityName) -> errors.NotFound:
-    kind = identifier_pb2.ResourceType.Name(resource_type).lower().replace("_", " ")  # type: ignore[arg-type]
+    kind = identifier_pb2.ResourceType.Name(resource_type).lower().replace("_", " ")
     return errors.NotFound(f"No {kind} named {name} is registered.")
 
 

@@ -1,4 +1,4 @@
-"""What tasks, workflows and launch plans have in common: rows identified by project, domain, name and version."""
+"""What tasks, workflows and launch plans have in common: project, domain, name and version identify a row."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def list_names(
     table = TABLES[resource_type]
     columns = tuple(table.c[column] for column in _NAME_COLUMNS)
     statement = sa.select(*columns).where(*within(table, project, domain, "")).group_by(*columns)
-    entity = identifier_pb2.ResourceType.Name(resource_type).lower()  # type: ignore[arg-type]
+    entity = identifier_pb2.ResourceType.Name(resource_type).lower()
     fields = filters.Fields(entity, {column.name: column for column in columns})
     return listing.fetch(
         connection, statement, request, fields, lambda row: EntityName(*row), tie=(table.c.name,)

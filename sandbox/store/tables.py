@@ -12,6 +12,9 @@ The engine is event-sourced: `execution_events` is the truth of a running execut
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
@@ -26,11 +29,11 @@ metadata = sa.MetaData(
 )
 
 
-def _created() -> sa.Column[sa.types.TypeEngine]:  # type: ignore[type-arg]
+def _created() -> sa.Column[datetime]:
     return sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now())
 
 
-def _updated() -> sa.Column[sa.types.TypeEngine]:  # type: ignore[type-arg]
+def _updated() -> sa.Column[datetime]:
     return sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now())
 
 
@@ -47,8 +50,8 @@ projects = sa.Table(
 )
 
 
-def _entity(name: str, *columns: sa.Column) -> sa.Table:  # type: ignore[type-arg]
-    """A versioned, registered thing: identified by project, domain, name, version; `digest` is of its content."""
+def _entity(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """A versioned, registered thing: project, domain, name and version identify it; `digest` is its content's."""
     return sa.Table(
         name,
         metadata,
@@ -165,7 +168,13 @@ sa.Index(
     executions.c.id,
     postgresql_where=sa.not_(executions.c.terminal),
 )
-sa.Index("ix_executions_list", executions.c.execution_project, executions.c.execution_domain, executions.c.id)
+sa.Index(
+    "ix_executions_list",
+    executions.c.execution_project,
+    executions.c.execution_domain,
+    executions.c.execution_created_at,
+    executions.c.id,
+)
 sa.Index("ix_executions_parent", executions.c.parent_node_execution_id)
 
 execution_tags = sa.Table(
@@ -281,6 +290,8 @@ artifact_tags = sa.Table(
     sa.Column("artifact_id", sa.BigInteger, sa.ForeignKey("artifacts.id"), nullable=False),
     _created(),
 )
+
+sa.Index("ix_artifact_tags_artifact", artifact_tags.c.artifact_id)
 
 reservations = sa.Table(
     "reservations",

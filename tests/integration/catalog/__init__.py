@@ -1,0 +1,3 @@
+"""The DataCatalog service against a real Postgres."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The store against a real Postgres and a real nanio."""
+
+from __future__ import annotations

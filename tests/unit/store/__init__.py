@@ -1,0 +1,3 @@
+"""The store's pure parts."""
+
+from __future__ import annotations
