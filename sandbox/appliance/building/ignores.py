@@ -1,7 +1,8 @@
 """Which files of a project are not part of it: `.dockerignore` and `.gitignore` patterns.
 
-The two languages share their wildcards (`*`, `?`, `[…]`, `**`, `!` to take back, the last match decides) and differ
-in one thing: a Docker pattern begins at the project's root, a Git pattern without a slash matches at any depth.
+The two languages share their wildcards (`*`, `?`, `[…]`, `**`, `!` to take back, the last match decides)
+and differ in one thing: a Docker pattern begins at the project's root, a Git pattern without a slash
+matches at any depth.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Ignores:
     rules: tuple[Rule, ...] = ()
 
     def excludes(self, path: str, *, is_directory: bool) -> bool:
-        """Whether the path (relative to the project, with `/`) is left out. Parents are asked before children."""
+        """Whether the path (relative to the project, with `/`) is left out. Parents are asked before
+        children."""
         verdict = False
         for rule in self.rules:
             if rule.directories_only and not is_directory:

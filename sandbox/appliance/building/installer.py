@@ -1,7 +1,7 @@
 """uv, the installer: the one place that runs it, with a person's own package index settings.
 
-A person's index may be set for uv or only for pip; what pip knows from its variables and its config files and uv was
-not told is handed on in uv's words.
+A person's index may be set for uv or only for pip; what pip knows from its variables and its config files
+and uv was not told is handed on in uv's words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from uv import find_uv_bin
 
 _CARRIED = {
     "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
@@ -38,11 +40,19 @@ class Outcome:
     stderr: str
 
 
-def run(arguments: Sequence[str], *, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> Outcome:
+def run(
+    arguments: Sequence[str], *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Outcome:
     """Run `uv <arguments>` to its end."""
     argv = (binary(), *arguments)
     done = subprocess.run(
-        argv, cwd=cwd, env=environment(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        argv,
+        cwd=cwd,
+        env=environment(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return Outcome(argv, done.returncode, done.stdout, done.stderr)
 
@@ -55,8 +65,6 @@ def binary() -> str:
     found = shutil.which("uv")
     if found:
         return found
-    from uv import find_uv_bin  # only where the others failed: a user install keeps its scripts elsewhere
-
     return str(find_uv_bin())
 
 
@@ -75,7 +83,8 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _in_uvs_form(setting: str, value: str) -> str:
-    """Lists are separated by spaces in uv too, but for the places of wheels; and uv insists that those exist."""
+    """Lists are separated by spaces in uv too, but for the places of wheels; and uv insists that those
+    exist."""
     words = value.split()
     if setting == "find-links":
         return ",".join(word for word in words if "://" in word or Path(word).is_dir())
@@ -93,7 +102,9 @@ def _pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
             continue
         for section in ("global", "install"):
             if parser.has_section(section):
-                found.update({name.replace("_", "-"): value for name, value in parser.items(section) if value})
+                found.update(
+                    {name.replace("_", "-"): value for name, value in parser.items(section) if value}
+                )
     for setting in _CARRIED:
         value = environ.get("PIP_" + setting.upper().replace("-", "_"))
         if value:
@@ -111,7 +122,8 @@ def _pip_config_files(environ: Mapping[str, str]) -> list[str]:
 
 
 def main() -> int:
-    """`python -m sandbox.appliance.building.installer ARGUMENTS…`: uv, with these settings, in this process's place."""
+    """`python -m sandbox.appliance.building.installer ARGUMENTS…`: uv, with these settings, in this
+    process's place."""
     environ = environment()
     os.execve(binary(), [binary(), *sys.argv[1:]], environ)
 

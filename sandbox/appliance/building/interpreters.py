@@ -1,8 +1,8 @@
 """Which Python a project's tasks run on, and where that Python is.
 
-What the project says, in this order: its Dockerfile's `FROM python:X.Y`, `.python-version`, `requires-python` in
-pyproject.toml. What the machine has: this program's own Python, `pythonX.Y` on the PATH, pyenv's versions, uv's; at
-last uv is asked to download one.
+What the project says, in this order: its Dockerfile's `FROM python:X.Y`, `.python-version`, `requires-python`
+in pyproject.toml. What the machine has: this program's own Python, `pythonX.Y` on the PATH, pyenv's versions,
+uv's; at last uv is asked to download one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def choose(project: Path, explicit: str | None = None) -> Interpreter:
         return _at(Path(explicit).expanduser().absolute())
     wish = wished(project, explicit)
     own = Interpreter(Path(sys.executable), _own_version())
-    if wish is None or (explicit is None and "==" not in str(wish.specifier) and own.version in wish.specifier):
+    if wish is None or (
+        explicit is None and "==" not in str(wish.specifier) and own.version in wish.specifier
+    ):
         return own
     for version in _versions(wish):
         if found := find(version):
@@ -62,7 +64,7 @@ def choose(project: Path, explicit: str | None = None) -> Interpreter:
     raise PythonUnavailable(
         f"Python {_shown(wish.specifier)} is not on this machine",
         f"{wish.said_by} asks for it, and it could not be downloaded either",
-        "Install it (with your package manager, pyenv or `uv python install`), or choose another with --python.",
+        "Install it (your package manager, pyenv, `uv python install`), or choose another with --python.",
     )
 
 
@@ -118,7 +120,9 @@ def _at(path: Path) -> Interpreter:
     found = _inspect(path)
     if found is None:
         raise PythonUnavailable(
-            f"{path} is no Python", "it could not be run", "Give --python a version (3.11) or an interpreter's path."
+            f"{path} is no Python",
+            "it could not be run",
+            "Give --python a version (3.11) or an interpreter's path.",
         )
     return found
 
@@ -130,7 +134,12 @@ def _inspect(path: Path) -> Interpreter | None:
     code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
     try:
         done = subprocess.run(
-            (path, "-I", "-c", code), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False
+            (path, "-I", "-c", code),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -165,7 +174,9 @@ def _exactly(version: str, said_by: str) -> SpecifierSet:
         )
     if (int(match[1]), int(match[2])) < OLDEST:
         raise PythonUnavailable(
-            f"Python {version} is too old", "tasks run on Python 3.8 and newer", f"Change it: {said_by} asks for it."
+            f"Python {version} is too old",
+            "tasks run on Python 3.8 and newer",
+            f"Change it: {said_by} asks for it.",
         )
     return SpecifierSet(f"=={match[1]}.{match[2]}.*")
 

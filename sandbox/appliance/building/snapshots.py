@@ -1,7 +1,7 @@
 """A project's files, copied as they are now: what `COPY . /root` would put into an image.
 
-What a `.dockerignore` names stays out; a project without one, what its `.gitignore` names. Version control, virtual
-environments and caches never go in.
+What a `.dockerignore` names stays out; a project without one, what its `.gitignore` names. Version control,
+virtual environments and caches never go in.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from sandbox.appliance.building.errors import ProjectUnusable
 SIZE_LIMIT = 2 * 1024**3
 """Bytes; a larger project is a mistake, such as a home directory or a data lake."""
 
-_NEVER = frozenset(
-    (".git", ".hg", ".svn", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints")
-    + ("__pycache__", "node_modules", ".venv", ".flyte")
+_VERSION_CONTROL = frozenset((".git", ".hg", ".svn"))
+_CACHES = frozenset(
+    (".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", "__pycache__")
 )
+_INSTALLED = frozenset((".venv", "node_modules", ".flyte"))
+_NEVER = _VERSION_CONTROL | _CACHES | _INSTALLED
 
 
 def files(project: Path) -> Iterator[str]:
@@ -41,8 +43,8 @@ def digest(project: Path) -> str:
         if total > SIZE_LIMIT:
             raise ProjectUnusable(
                 f"{project} is too large to be a project",
-                f"its files have more than {SIZE_LIMIT // 1024**3} GiB; the largest folder is {_largest(project)}",
-                "Name what does not belong to it in a .dockerignore file, or choose the folder that holds the code.",
+                f"its files have over {SIZE_LIMIT // 1024**3} GiB; the largest folder is {_largest(project)}",
+                "Name what does not belong to it in a .dockerignore, or choose the folder that holds the code.",
             )
         sha.update(f"{name}\0{status.st_mode & 0o111:o}\0".encode("utf-8", "surrogateescape"))
         sha.update(_content_digest(path))
@@ -101,7 +103,11 @@ def _taken_back(name: str, folder: str, rules: ignores.Ignores) -> bool:
         path = "/".join([folder, *parts[:depth]])
         is_directory = depth < len(parts)
         for rule in rules.rules:
-            if not rule.excludes and rule.pattern.fullmatch(path) and (is_directory or not rule.directories_only):
+            if (
+                not rule.excludes
+                and rule.pattern.fullmatch(path)
+                and (is_directory or not rule.directories_only)
+            ):
                 return True
     return False
 
