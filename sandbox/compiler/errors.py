@@ -82,9 +82,11 @@ class Problems:
     def add(self, code: ErrorCode, node: str, description: str) -> None:
         self._errors.setdefault(CompileError(code, node, description))
 
-    def extend(self, others: Problems) -> None:
+    def extend(self, others: Problems, where: str) -> None:
+        """Take over the mistakes found elsewhere, saying where: node ids are unique within a workflow
+        only."""
         for error in others._errors:
-            self._errors.setdefault(error)
+            self.add(error.code, error.node, f"{error.description} ({where})")
 
     def __len__(self) -> int:
         return len(self._errors)
