@@ -1,0 +1,3 @@
+"""What `sandbox register files` works on: packages as pyflyte writes them, and the specs inside."""
+
+from __future__ import annotations
