@@ -1,3 +1,3 @@
-"""The data catalog's gRPC service."""
+"""The data catalog: Flyte's DataCatalog gRPC service over the store's artifacts, tags and reservations."""
 
 from __future__ import annotations

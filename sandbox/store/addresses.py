@@ -1,7 +1,8 @@
 """The addresses of objects: `s3://bucket/key`, and which of them are legal.
 
-The rules are those of S3 for buckets, and for keys the ones that make a key a safe relative path as well: 1 to 1024
-bytes, no control characters, no empty, `.` or `..` segment, nothing in the namespace that nanio keeps for itself.
+The rules are those of S3 for buckets, and for keys the ones that make a key a safe relative path as well: 1
+to 1024 bytes, no control characters, no empty, `.` or `..` segment, nothing in the namespace that nanio keeps
+for itself.
 """
 
 from __future__ import annotations

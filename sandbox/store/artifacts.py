@@ -1,8 +1,8 @@
 """The data catalog's rows: datasets, the artifacts in them, and the tags by which artifacts are found.
 
-Cached task outputs are artifacts: the dataset is the task with its cache version and interface, the tag is the
-hash of the inputs (`idl.hashing`). `lookup` and `record` are the two calls that memoization needs; the rest is for
-the DataCatalog service.
+Cached task outputs are artifacts: the dataset is the task with its cache version and interface, the tag is
+the hash of the inputs (`idl.hashing`). `lookup` and `record` are the two calls that memoization needs; the
+rest is for the DataCatalog service.
 """
 
 from __future__ import annotations
@@ -337,4 +337,5 @@ def _dataset_from_row(row: Any) -> Dataset:
 
 def _from_row(row: Any) -> Artifact:
     row_id, project, domain, name, version, *rest, tags = row
-    return Artifact(row_id, DatasetName(project, domain, name, version), *rest, tuple(tags or ()))
+    fields: list[Any] = [row_id, DatasetName(project, domain, name, version), *rest, tuple(tags or ())]
+    return Artifact(*fields)

@@ -1,7 +1,7 @@
 """Matchable attributes: settings for everything, a project, a domain of it, a workflow or a launch plan.
 
-An empty string in a scope means "any". The most specific scope wins: launch plan, workflow, project and domain,
-project, domain.
+An empty string in a scope means "any". The most specific scope wins: launch plan, workflow, project and
+domain, project, domain.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The way to Postgres: a small connection pool, transactions, and LISTEN/NOTIFY.
 
-A connection is checked when it is handed out, without a round trip: a local server that died has closed its end,
-so the socket is readable while nobody asked for anything. Such a connection is thrown away together with all
-older ones. A server that dies in the middle of a transaction gives one `DatabaseUnavailable`; the next transaction
-works as soon as the server is back.
+A connection is checked when it is handed out, without a round trip: a local server that died has closed its
+end, so the socket is readable while nobody asked for anything. Such a connection is thrown away together with
+all older ones. A server that dies in the middle of a transaction gives one `DatabaseUnavailable`; the next
+transaction works as soon as the server is back.
 
 `reading()` is for a single query: autocommit, hence one round trip instead of three.
 """
@@ -37,7 +37,9 @@ class DatabaseSettings:
     """Where the database is and how many connections may be used."""
 
     url: str
-    """libpq's form: `postgresql://user:password@host:port/name`, or `postgresql://user@/name?host=/socket/dir&port=N`."""
+    """libpq's form: `postgresql://user:password@host:port/name`, or
+    `postgresql://user@/name?host=/socket/dir&port=N`.
+    """
     pool_size: int = 10
     """Connections kept open at most; each costs the server about 1 MB."""
     pool_timeout: float = 10.0
@@ -121,8 +123,8 @@ _NOTIFY = sa.text("SELECT pg_notify(:channel, :payload)")
 class Listener:
     """One LISTEN. Connects again by itself when the server went away; close it when done.
 
-    Notifications sent while the connection was down are lost: `generation` grows with every connection made, so a
-    caller that sees it change looks at the tables once.
+    Notifications sent while the connection was down are lost: `generation` grows with every connection made,
+    so a caller that sees it change looks at the tables once.
     """
 
     _RETRY_SECONDS = 0.25
@@ -139,7 +141,8 @@ class Listener:
             self._open()
 
     def wait(self, timeout: float) -> list[str]:
-        """The payloads that arrived, after at most `timeout` seconds; empty on time-out, `wake`, or after `close`.
+        """The payloads that arrived, after at most `timeout` seconds; empty on time-out, `wake`, or after
+        `close`.
 
         Never raises for a lost connection: it tries again until the timeout has passed.
         """
@@ -190,10 +193,10 @@ class Listener:
         if connection is None:
             return []
         if not connection.notifies:
-            ready, _, _ = select.select([connection, self._wake_read], [], [], seconds)
+            ready, _, _ = select.select([connection.fileno(), self._wake_read], [], [], seconds)
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
-            if connection in ready:
+            if connection.fileno() in ready:
                 connection.poll()
         payloads = [notice.payload for notice in connection.notifies]
         connection.notifies.clear()
@@ -220,7 +223,7 @@ def _translate(context: sa.engine.ExceptionContext) -> BaseException | None:
 
 
 def _refuse_closed(dbapi_connection: Any, record: Any, proxy: Any) -> None:
-    """SQLAlchemy's hook: a connection whose other end is closed (or that is out of step) is not handed out."""
+    """SQLAlchemy's hook: a connection whose other end is closed is not handed out."""
     poller = select.poll()
     poller.register(dbapi_connection.fileno(), select.POLLIN)
     if poller.poll(0):

@@ -3,10 +3,11 @@
     <root>/<bucket>/<key>                     the object
     <root>/<bucket>/.nanio-meta/<key>.json    its sidecar: ETag, size, times, content type, user metadata
 
-An object is written to a temporary file beside its place and renamed. The old sidecar goes before the rename and the
-new one comes after it, so that a sidecar never describes another object; where it is missing, or its size is not the
-file's (a task wrote the file itself), the file speaks for itself, here and in nanio. Nothing is synced to the disk:
-what the kernel was given survives any killed process, and a sandbox does not promise more than that.
+An object is written to a temporary file beside its place and renamed. The old sidecar goes before the rename
+and the new one comes after it, so that a sidecar never describes another object; where it is missing, or its
+size is not the file's (a task wrote the file itself), the file speaks for itself, here and in nanio. Nothing
+is synced to the disk: what the kernel was given survives any killed process, and a sandbox does not promise
+more than that.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class DirectoryObjectStore:
             _replace(temporary, path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise errors.Conflict(
-                f"The object {uri} can't be written: a part of its path is an object, or it is itself a folder of "
-                "objects. Choose another key."
+                f"The object {uri} can't be written: a part of its path is an object, or it is itself a folder "
+                "of objects. Choose another key."
             ) from error
         except OSError as error:
             raise _unavailable("written", uri, error) from error
@@ -140,7 +141,7 @@ class DirectoryObjectStore:
             temporary = self._write_beside(sidecar, json.dumps(document, separators=(",", ":")).encode())
             _replace(temporary, sidecar)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            # The key `a` and the key `a.json/b` want the same name for a sidecar and for a folder: this one does
+            # The keys `a` and `a.json/b` want the same name for a sidecar and for a folder: this one does
             # without, as if it had been put there by hand.
             return
         except OSError as error:

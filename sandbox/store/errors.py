@@ -5,7 +5,7 @@ StoreError
 ├── NotFound                  a row that was named does not exist
 │   └── ObjectNotFound        an object that was named does not exist
 ├── AlreadyExists             the name is taken
-├── Conflict                  a guarded change found another state than it expected, or lost against a concurrent one
+├── Conflict                  a guarded change found another state, or lost against another one
 ├── InvalidRequest            the caller asked for something that makes no sense
 │   ├── FilterError           a filter that does not parse or names an unknown field
 │   ├── SortError             a sort key that does not exist
@@ -124,7 +124,7 @@ def _lead(ours: type[StoreError]) -> str:
 
 
 def _sentence(lead: str, cause: BaseException) -> str:
-    """`lead: primary message (detail)`; a database's message may span lines, of which the first says it all."""
+    """`lead: primary message (detail)`; the first line of a message says it all."""
     diagnostics = getattr(cause, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or str(cause).strip().split("\n", 1)[0]
     detail = getattr(diagnostics, "message_detail", None)
@@ -133,7 +133,9 @@ def _sentence(lead: str, cause: BaseException) -> str:
 
 @contextmanager
 def database() -> Iterator[None]:
-    """Let only our errors out of a block that talks to the database by other ways than the engine's statements."""
+    """Let only our errors out of a block that talks to the database by other ways than the engine's
+    statements.
+    """
     try:
         yield
     except (psycopg2.Error, sqlalchemy.exc.SQLAlchemyError) as error:

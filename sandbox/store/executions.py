@@ -1,7 +1,8 @@
 """Workflow executions: created by admin (or by the engine for a launch-plan node), worked on by the engine.
 
-Both sides meet in these rows. A new row, and the wish to abort, are announced on the channel `executions` with the
-row id as payload. Phases other than the first and ABORTING are the engine's to write (`projections`).
+Both sides meet in these rows. A new row, and the wish to abort, are announced on the channel `executions`
+with the row id as payload. Phases other than the first and ABORTING are the engine's to write
+(`projections`).
 """
 
 from __future__ import annotations
@@ -197,7 +198,7 @@ def _tagged(where: Sequence[filters.Column]) -> filters.Column:
 
 
 def aliases(table: sa.FromClause, own: str = "") -> dict[str, filters.Column]:
-    """Flyte's other names for an execution's columns: `project`, `domain`, `name` and, if `own`, the times."""
+    """Flyte's other names for an execution's columns: `project`, `domain`, `name`; with `own` the times too."""
     named: dict[str, filters.Column] = {
         "project": table.c.execution_project,
         "domain": table.c.execution_domain,
@@ -283,7 +284,9 @@ def row_id(connection: Connection, execution: ExecutionId) -> int:
 def list_page(
     connection: Connection, project: str, domain: str, name: str, request: listing.Listing
 ) -> listing.Page[Execution]:
-    """Executions, archived ones too: the caller adds `eq(state,0)` where Flyte does. Empty strings don't restrict."""
+    """Executions, archived ones too: the caller adds `eq(state,0)` where Flyte does. Empty strings don't
+    restrict.
+    """
     wanted = {_T.c.execution_project: project, _T.c.execution_domain: domain, _T.c.execution_name: name}
     statement = _SELECT.where(*(column == value for column, value in wanted.items() if value))
     return listing.fetch(connection, statement, request, _FIELDS, from_row, tie=(_T.c.id,))
@@ -310,8 +313,8 @@ def running_of_launch_plan(connection: Connection, launch_plan_id: int) -> int:
 def request_abort(connection: Connection, execution: ExecutionId, *, cause: str, principal: str) -> bool:
     """Wish an execution's end: phase ABORTING and the abort's columns, announced to the engine.
 
-    False when it had ended before (nothing is changed), `NotFound` if it isn't there. A second wish keeps the first
-    one's cause.
+    False when it had ended before (nothing is changed), `NotFound` if it isn't there. A second wish keeps the
+    first one's cause.
     """
     statement = (
         sa.update(_T)
@@ -361,16 +364,16 @@ def from_row(row: Any) -> Execution:
     workflow, plan, task = (values[own_end + 4 * n : own_end + 4 * (n + 1)] for n in range(3))
     source, parent = (values[own_end + 12 + 3 * n : own_end + 15 + 3 * n] for n in range(2))
     parent_node, tags = values[-2:]
-    own: list[Any] = [values[0], ExecutionId(*values[1:4]), *values[4:own_end]]
-    return Execution(
-        *own,
+    fields: list[Any] = [values[0], ExecutionId(*values[1:4]), *values[4:own_end]]
+    fields += [
         EntityId(identifier_pb2.WORKFLOW, *workflow),
         None if plan[0] is None else EntityId(identifier_pb2.LAUNCH_PLAN, *plan),
         None if task[0] is None else EntityId(identifier_pb2.TASK, *task),
         None if source[0] is None else ExecutionId(*source),
         None if parent_node is None else NodeReference(ExecutionId(*parent), UniqueNodeId(parent_node)),
         tuple((key, value) for key, value in tags or ()),
-    )
+    ]
+    return Execution(*fields)
 
 
 def _key(execution: ExecutionId) -> dict[str, str]:

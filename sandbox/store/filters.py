@@ -4,10 +4,10 @@ A filter is `function(field,value)`; several are joined by `+`, values of `value
 
     eq(phase,RUNNING)+gte(created_at,2024-01-31T10:00:00Z)+value_in(workflow.name,a;b)
 
-A field is a column of the listed aggregate, or `entity.column` of one that it is joined with. Columns are found
-in Flyte's spelling (`execution_name`, `created_at`), in its aliases (`name` of an execution) and in CamelCase
-(`CreatedAt`). Values are converted to the column's type: times are RFC 3339 in both spellings, durations are
-seconds or Go's form (`1m30s`), the rest is text or numbers.
+A field is a column of the listed aggregate, or `entity.column` of one that it is joined with. Columns are
+found in Flyte's spelling (`execution_name`, `created_at`), in its aliases (`name` of an execution) and in
+CamelCase (`CreatedAt`). Values are converted to the column's type: times are RFC 3339 in both spellings,
+durations are seconds or Go's form (`1m30s`), the rest is text or numbers.
 
 Where Flyte's own parser gets in the user's way this one does better: a `+` inside a value (`+02:00`) is no
 separator, `contains` takes `%` and `_` literally, snake_case times are times.
@@ -76,7 +76,7 @@ def conditions(text: str, fields: Fields) -> list[Column]:
         match = _EXPRESSION.fullmatch(expression)
         if match is None:
             raise FilterError(
-                f"Invalid filter {expression!r}: expected function(field,value), for example eq(name,my_workflow)."
+                f"Invalid filter {expression!r}: expected function(field,value), like eq(name,my_workflow)."
             )
         function, name, value = match.groups()
         prefix, column = _find(name, fields)
@@ -200,7 +200,7 @@ def timestamp(name: str, text: str) -> datetime:
         parsed = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.strip()))
     except ValueError as error:
         raise FilterError(
-            f"Invalid time {text!r} for the filter field {name!r}: use RFC 3339, for example 2024-01-31T10:00:00Z."
+            f"Invalid time {text!r} for the filter field {name!r}: use RFC 3339, like 2024-01-31T10:00:00Z."
         ) from error
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
@@ -213,7 +213,7 @@ def seconds(name: str, text: str) -> float:
         parts = _GO_DURATION.findall(text)
         if not parts or "".join(number + unit for number, unit in parts) != text.lstrip("-+"):
             raise FilterError(
-                f"Invalid duration {text!r} for the filter field {name!r}: use seconds (90) or a form like 1m30s."
+                f"Invalid duration {text!r} for the filter field {name!r}: use seconds (90) or 1m30s."
             ) from None
         total = sum(float(number) * _SECONDS[unit] for number, unit in parts)
         return -total if text.startswith("-") else total

@@ -1,4 +1,6 @@
-"""Launch plans: versions that start a workflow with fixed and default inputs; at most one version a name is active."""
+"""Launch plans: versions that start a workflow with fixed and default inputs; at most one version a name is
+active.
+"""
 
 from __future__ import annotations
 

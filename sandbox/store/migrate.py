@@ -1,8 +1,8 @@
 """Bringing a database to the current schema.
 
-A boot asks `is_current` first, which is one query. An empty database gets the schema as declared, in one round trip,
-and is stamped; a test proves that this equals all migrations applied. Alembic, which takes long to import, is loaded
-only for a database of an older version.
+A boot asks `is_current` first, which is one query. An empty database gets the schema as declared, in one
+round trip, and is stamped; a test proves that this equals all migrations applied. Alembic, which takes long
+to import, is loaded only for a database of an older version.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def is_current(connection: Connection) -> bool:
 
 
 def upgrade(database_url: str) -> None:
-    """Bring a database (libpq URL) to the newest schema; nothing happens if it is there. Safe to call concurrently."""
+    """Bring a database (libpq URL) to the newest schema; nothing happens if it is there. Safe to call
+    concurrently.
+    """
     database = Database(DatabaseSettings(database_url, pool_size=1))
     try:
         with database.transaction() as connection:
@@ -72,6 +74,6 @@ def _create(connection: Connection) -> None:
 
 def _migrate(connection: Connection) -> None:
     # Lazy: only a database of an older version needs Alembic.
-    from sandbox.store.migrations import runner
+    from sandbox.store.migrations import runner  # noqa: PLC0415
 
     runner.upgrade(connection)

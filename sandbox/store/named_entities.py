@@ -1,7 +1,8 @@
 """Named entities: what is said about all versions of a task, workflow or launch plan together.
 
-A named entity exists as soon as one version does; its row here holds a description and a state once either was
-set. Those that a single-task execution generates (`.flytegen.…`) are SYSTEM_GENERATED and hidden from lists.
+A named entity exists as soon as one version does; its row here holds a description and a state once either
+was set. Those that a single-task execution generates (`.flytegen.…`) are SYSTEM_GENERATED and hidden from
+lists.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The object store: bytes under URIs `s3://bucket/key`.
 
-Two implementations of one protocol: `S3ObjectStore` speaks S3 to any endpoint; `DirectoryObjectStore` reads and
-writes the directory that nanio serves, which saves a signed HTTP round trip for each literal. `Presigner` signs
-URLs by which clients upload and download without credentials.
+Two implementations of one protocol: `S3ObjectStore` speaks S3 to any endpoint; `DirectoryObjectStore` reads
+and writes the directory that nanio serves, which saves a signed HTTP round trip for each literal. `Presigner`
+signs URLs by which clients upload and download without credentials.
 """
 
 from __future__ import annotations

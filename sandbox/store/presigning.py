@@ -1,8 +1,8 @@
 """Signed URLs: what lets a client put or get one object, for a while, without credentials.
 
-AWS Signature Version 4 in the query string. Headers that are signed must be sent by the client exactly so: Flyte's
-clients send Content-MD5 and the `x-amz-meta-…` headers that the answer to `CreateUploadLocation` names. Nothing is
-asked from the network: the region is part of the settings.
+AWS Signature Version 4 in the query string. Headers that are signed must be sent by the client exactly so:
+Flyte's clients send Content-MD5 and the `x-amz-meta-…` headers that the answer to `CreateUploadLocation`
+names. Nothing is asked from the network: the region is part of the settings.
 """
 
 from __future__ import annotations

@@ -70,16 +70,19 @@ def get(connection: Connection, identifier: str) -> Project:
     row = connection.execute(_GET, {"identifier": identifier}).first()
     if row is None:
         raise errors.NotFound(
-            f"The project {identifier!r} does not exist; create it with `sandbox create project`, or check its name."
+            f"The project {identifier!r} does not exist; create it with `sandbox create project`, "
+            "or check its name."
         )
     return _from_row(row)
 
 
 def list_page(connection: Connection, request: listing.Listing) -> listing.Page[Project]:
-    """Projects, in order of creation unless sorted; archived ones are hidden unless a filter speaks about `state`."""
+    """Projects, in order of creation unless sorted; archived ones are hidden unless a filter speaks about
+    `state`.
+    """
     statement = sa.select(*_COLUMNS)
     if not filters.mentions(request.filters, "state"):
-        statement = statement.where(_T.c.state != 1)
+        statement = statement.where(_T.c.state == 0)
     return listing.fetch(
         connection, statement, request, _FIELDS, _from_row, tie=(_T.c.created_at, _T.c.identifier)
     )

@@ -1,7 +1,7 @@
 """Reservations: who may compute a cached output now, while others wait (`cache_serialize`).
 
-One owner holds a dataset's tag until it releases it or its heartbeat stops: a reservation lives for three of its
-heartbeats, on the database's clock.
+One owner holds a dataset's tag until it releases it or its heartbeat stops: a reservation lives for three of
+its heartbeats, on the database's clock.
 """
 
 from __future__ import annotations

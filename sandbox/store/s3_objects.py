@@ -81,8 +81,8 @@ class S3ObjectStore:
     @contextmanager
     def _errors(self, uri: str) -> Iterator[None]:
         """minio's, urllib3's and the socket's errors become ours."""
-        from minio.error import MinioException, S3Error  # lazy: see _connect
-        from urllib3.exceptions import HTTPError
+        from minio.error import MinioException, S3Error  # noqa: PLC0415 (lazy: see _connect)
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         try:
             yield
@@ -100,8 +100,8 @@ class S3ObjectStore:
 
 def _connect(settings: S3Settings) -> _Client:
     # Lazy: minio's client takes 0.1–0.4 s to import, and the embedded profile reads a directory instead.
-    import urllib3
-    from minio import Minio
+    import urllib3  # noqa: PLC0415
+    from minio import Minio  # noqa: PLC0415
 
     url = urlsplit(settings.endpoint)
     if url.scheme not in ("http", "https") or not url.netloc or url.path not in ("", "/"):

@@ -76,7 +76,8 @@ def get(connection: Connection, execution: ExecutionId, signal_id: str) -> Signa
 def set_value(connection: Connection, execution: ExecutionId, signal_id: str, value: bytes) -> Signal:
     """Give the value, once, and announce it on the executions' channel.
 
-    `NotFound` if nobody asked for it; `AlreadyExists` if another value was given before. The same value again is fine.
+    `NotFound` if nobody asked for it; `AlreadyExists` if another value was given before. The same value again
+    is fine.
     """
     found = get(connection, execution, signal_id)
     landed = connection.execute(

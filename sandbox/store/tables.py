@@ -51,7 +51,9 @@ projects = sa.Table(
 
 
 def _entity(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """A versioned, registered thing: project, domain, name and version identify it; `digest` is its content's."""
+    """A versioned, registered thing: project, domain, name and version identify it; `digest` is its
+    content's.
+    """
     return sa.Table(
         name,
         metadata,

@@ -63,7 +63,7 @@ def create(
     type: str,
     short_description: str = "",
 ) -> Task:
-    """Insert a version; `AlreadyExists` (compare digests to know whether it is the same), `NotFound` project."""
+    """Insert a version; `AlreadyExists` (compare digests: is it the same?), `NotFound` project."""
     values = {"digest": digest, "closure": closure, "type": type, "short_description": short_description}
     row_id = registered.insert(connection, entity, values)
     return get_by_id(connection, row_id)

@@ -65,7 +65,7 @@ def create(
     closure: bytes,
     short_description: str = "",
 ) -> Workflow:
-    """Insert a version; `AlreadyExists` (compare digests to know whether it is the same), `NotFound` project."""
+    """Insert a version; `AlreadyExists` (compare digests: is it the same?), `NotFound` project."""
     values = {
         "digest": digest,
         "typed_interface": typed_interface,

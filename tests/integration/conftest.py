@@ -1,7 +1,7 @@
-"""Fixtures over real servers: one Postgres and one nanio a session; a fresh database and fresh objects a test.
+"""Fixtures over real servers: one Postgres and one nanio a session; a fresh database and objects a test.
 
-`database` is a copy of a template that was migrated once and holds the projects of a fresh sandbox. `s3` is shared
-by the session: use keys of your own.
+`database` is a copy of a template that was migrated once and holds the projects of a fresh sandbox. `s3` is
+shared by the session: use keys of your own.
 """
 
 from __future__ import annotations
@@ -59,6 +59,6 @@ def objects(tmp_path: Path) -> DirectoryObjectStore:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[servers.NanioServer]:
-    """A real nanio with the bucket `my-s3-bucket`, over HTTP (`.objects`) and as a directory (`.directory`)."""
+    """A real nanio with the bucket `my-s3-bucket`: `.objects` over HTTP, `.directory` as its files."""
     with servers.nanio() as server:
         yield server

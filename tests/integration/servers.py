@@ -1,4 +1,4 @@
-"""A real Postgres and a real nanio for tests: started from their wheels on free ports, ended with the session."""
+"""A real Postgres and a real nanio for tests: from their wheels, on free ports, ended with the session."""
 
 from __future__ import annotations
 
