@@ -20,12 +20,17 @@ RESULT = "result.json"
 WORK = "work"
 """The working directory."""
 
+CANNOT_PREPARE = 125
+"""The exit code when a task's code could not be brought in place."""
+COMMAND_NOT_FOUND = 127
+"""The exit code when a task's program does not exist, as a shell's."""
+
 
 class Marker(typing.NamedTuple):
     """Who started an attempt."""
 
-    runner_pid: int
-    """0 if the runner died while it wrote this."""
+    runner: str
+    """The directory of the runner; empty if that died while it wrote this."""
     started_at: float
     """Seconds since the epoch."""
     pid: int
@@ -51,14 +56,14 @@ class Result(typing.NamedTuple):
     """One line for a person; empty when there is nothing to add."""
 
 
-def create_marker(directory: str, runner_pid: int, started_at: float) -> int | None:
+def create_marker(directory: str, runner: str, started_at: float) -> int | None:
     """Claim the attempt: an open descriptor to add the process to, or `None` if it is claimed already."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
     try:
         descriptor = os.open(os.path.join(directory, MARKER), flags, 0o644)
     except FileExistsError:
         return None
-    os.write(descriptor, _line({"runner_pid": runner_pid, "started_at": started_at}))
+    os.write(descriptor, _line({"runner": runner, "started_at": started_at}))
     return descriptor
 
 
@@ -79,7 +84,7 @@ def read_marker(directory: str) -> Marker | None:
         if line.endswith("\n"):
             known.update(json.loads(line))
     return Marker(
-        known.get("runner_pid", 0),
+        known.get("runner", ""),
         known.get("started_at", 0.0),
         known.get("pid", 0),
         known.get("process_started", 0),

@@ -1,0 +1,132 @@
+"""What a forked process does from its first instant to its end: it becomes the task."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import types
+import typing
+
+from . import code, entry, processes, protocol, records, s3
+
+ATTEMPT_VARIABLE = "FLYTE_SANDBOX_ATTEMPT"
+"""In the environment of everything a task starts: the attempt's directory."""
+
+
+def become_task(
+    order: protocol.Order, config: protocol.Config, marker: int, parent: int, inherited: list[int]
+) -> typing.NoReturn:
+    """Run one attempt in this freshly forked process and end it. `inherited` are the runner's own descriptors."""
+    exit_code = records.CANNOT_PREPARE
+    try:
+        os.setsid()
+        processes.die_with_parent(parent)
+        _reset_signals()
+        _redirect(order.directory, inherited)
+        _claim(marker)
+        scratch = records.scratch_directory(config.tasks_root, order.directory)
+        work = _enter(order.directory, scratch)
+        _take_environment({**order.env, "TMPDIR": scratch, ATTEMPT_VARIABLE: order.directory})
+        _forget_the_runner(work)
+        command = _bring_code(order, config, work)
+        exit_code = entry.execute(command)
+    except (code.CodeError, s3.StoreError, OSError) as exc:
+        print(f"The task could not be prepared: {exc}", file=sys.stderr)
+    except BaseException:
+        # Whatever it is, it must not get back into the runner's loop, of which this process holds a copy.
+        traceback.print_exc()
+    finally:
+        _end(exit_code)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _redirect(directory: str, inherited: list[int]) -> None:
+    for descriptor in inherited:
+        os.close(descriptor)
+    null = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(os.path.join(directory, records.LOG), os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+    os.dup2(null, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(null)
+    os.close(log)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
+
+
+def _claim(marker: int) -> None:
+    me = processes.stat(os.getpid())
+    records.add_process(marker, os.getpid(), me.started if me else 0)
+    os.close(marker)
+
+
+def _enter(directory: str, scratch: str) -> str:
+    work = os.path.join(directory, records.WORK)
+    os.makedirs(work, exist_ok=True)
+    os.makedirs(scratch, exist_ok=True)
+    os.chdir(work)
+    return work
+
+
+def _take_environment(env: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    tempfile.tempdir = None
+
+
+def _forget_the_runner(work: str) -> None:
+    """Nothing that the task can see should show that its interpreter has lived before."""
+    extra = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = [work, *extra, *sys.path]
+    # multiprocessing's "spawn" looks up the main module's file and would run the runner's.
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    random.seed()
+    flyte_random = getattr(sys.modules.get("flytekit.interfaces.random"), "random", None)
+    if flyte_random is not None:
+        flyte_random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+def _bring_code(order: protocol.Order, config: protocol.Config, work: str) -> list[str]:
+    if order.code is not None:
+        code.overlay(work, order.code)
+    # Programs that the task starts import its code too.
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{work}{os.pathsep}{before}" if before else work
+    fast = entry.split_fast(order.argv)
+    if fast is None:
+        return order.argv
+    if fast.distribution is not None:
+        store = s3.Store(
+            config.s3_endpoint, config.s3_access_key, config.s3_secret_key, roots=config.object_roots
+        )
+        cache = os.path.join(config.tasks_root, "code")
+        code.overlay(work, code.fetch(fast.distribution, cache, store))
+    return fast.command
+
+
+def _end(exit_code: int) -> typing.NoReturn:
+    """End as the interpreter does, but for freeing memory object by object."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(exit_code)

@@ -1,0 +1,124 @@
+"""The code a task runs: an image's snapshot and a fast-registered distribution, seen in the working directory.
+
+A distribution is fetched and unpacked once into the executor's cache; every attempt has a working directory of its
+own that holds symbolic links to the top-level entries. Nothing is written where the template says `/root` or any
+other destination: there, the working directory stands in for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tarfile
+import typing
+
+from . import s3
+
+
+class CodeError(Exception):
+    """The task's code could not be brought to where it runs."""
+
+
+def overlay(target: str, source: str) -> None:
+    """Make the entries of `source` appear in `target`, over those that are there; folders are merged."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = os.path.join(target, entry.name)
+            try:
+                os.symlink(entry.path, place)
+            except FileExistsError:
+                _overlay_existing(place, entry)
+
+
+def fetch(uri: str, cache: str, store: s3.Store) -> str:
+    """The directory with a distribution's content, fetched and unpacked if it is not in the cache yet."""
+    version = store.version(uri)
+    if version is None:
+        raise CodeError(f"task execution code was not found at {uri}: register the project again")
+    name = hashlib.sha256(f"{uri}\n{version}".encode()).hexdigest()[:24]
+    directory = os.path.join(cache, name)
+    if os.path.isdir(directory):
+        return directory
+    os.makedirs(cache, exist_ok=True)
+    with open(directory + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(directory):
+            _fetch_into(uri, directory, store)
+    return directory
+
+
+def unpack(archive: str, directory: str) -> None:
+    """Unpack a tar file, never writing outside of `directory`: what points outside is refused."""
+    links: list[tarfile.TarInfo] = []
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            place = _inside(directory, member.name)
+            if member.isdir():
+                os.makedirs(place, exist_ok=True)
+            elif member.isreg():
+                _write(tar.extractfile(member), place, member.mode)
+            elif member.issym() or member.islnk():
+                links.append(member)
+    # Last, so that no file of the archive is ever written through a link of the archive.
+    for member in links:
+        _link(directory, member)
+
+
+def _fetch_into(uri: str, directory: str, store: s3.Store) -> None:
+    beside = f"{directory}.{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
+    os.makedirs(beside)
+    name = os.path.basename(uri)
+    archive = os.path.join(beside, name)
+    store.get(uri, archive)
+    if name.endswith((".tar.gz", ".tgz", ".tar")):
+        try:
+            unpack(archive, beside)
+        except (tarfile.TarError, EOFError, OSError) as exc:
+            raise CodeError(f"the distribution {uri} cannot be unpacked: {exc}") from exc
+        os.unlink(archive)
+    # Modules at the top level are imported through links, which would leave their bytecode in each working directory.
+    os.makedirs(os.path.join(beside, "__pycache__"), exist_ok=True)
+    os.rename(beside, directory)
+
+
+def _overlay_existing(place: str, entry: os.DirEntry[str]) -> None:
+    if not (entry.is_dir() and os.path.isdir(place)):
+        os.unlink(place)
+        os.symlink(entry.path, place)
+        return
+    if os.path.islink(place):
+        below = os.path.realpath(place)
+        os.unlink(place)
+        os.mkdir(place)
+        overlay(place, below)
+    overlay(place, entry.path)
+
+
+def _inside(directory: str, name: str) -> str:
+    place = os.path.normpath(os.path.join(directory, name.lstrip("/")))
+    if place != directory and not place.startswith(directory + os.sep):
+        raise CodeError(f"the distribution holds {name!r}, which lies outside of it")
+    return place
+
+
+def _write(content: typing.IO[bytes] | None, place: str, mode: int) -> None:
+    if content is None:
+        return
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    with open(place, "wb") as file:
+        shutil.copyfileobj(content, file)
+    os.chmod(place, 0o600 | (mode & 0o755))
+
+
+def _link(directory: str, member: tarfile.TarInfo) -> None:
+    place = _inside(directory, member.name)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    if os.path.lexists(place):
+        os.unlink(place)
+    if member.issym():
+        os.symlink(member.linkname, place)
+    else:
+        os.link(_inside(directory, member.linkname), place)
