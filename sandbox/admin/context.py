@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sandbox.admin.cache import EntityCache
 from sandbox.admin.settings import AdminSettings
 from sandbox.store.database import Database
 from sandbox.store.objects import ObjectStore, Presigner
@@ -19,3 +20,8 @@ class AdminContext:
     presigner: Presigner
     """Signs URLs for the endpoint that clients on the host reach."""
     settings: AdminSettings
+    cache: EntityCache = field(init=False)
+    """Compiled workflows that were asked for lately."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cache", EntityCache(self.settings.cache_size))

@@ -1,0 +1,132 @@
+"""How an execution is run when several have a say: labels, parallelism, envs, where raw data goes …
+
+The request wins over the launch plan, that over the most specific attributes of the workflow's scope, those over
+the project's, and the platform's own come last (`flyteadmin/pkg/manager/impl/execution_manager.go`, getExecutionConfig).
+What results is stored in the execution's spec: the engine reads it there, and so do people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2, matchable_resource_pb2
+from flyteidl.core import security_pb2
+
+from sandbox.admin import errors
+from sandbox.admin.settings import AdminSettings
+from sandbox.store import attributes
+from sandbox.store.database import Connection
+
+Config = (
+    execution_pb2.ExecutionSpec
+    | launch_plan_pb2.LaunchPlanSpec
+    | matchable_resource_pb2.WorkflowExecutionConfig
+)
+"""They have the same fields for what is merged here."""
+
+WORKFLOW_EXECUTION_CONFIG = matchable_resource_pb2.WORKFLOW_EXECUTION_CONFIG
+
+
+def settle(
+    connection: Connection,
+    settings: AdminSettings,
+    spec: execution_pb2.ExecutionSpec,
+    *,
+    plan: launch_plan_pb2.LaunchPlanSpec,
+    scope: attributes.Scope,
+    project_labels: common_pb2.Labels,
+) -> None:
+    """Fill in whatever the request left open."""
+    _use_auth_role(spec, plan)
+    for lower in (plan, *_matching(connection, scope)):
+        merge(spec, lower)
+    if not spec.max_parallelism:
+        spec.max_parallelism = settings.max_parallelism
+    spec.security_context.run_as.SetInParent()
+    for key, value in project_labels.values.items():
+        if key not in spec.labels.values:
+            spec.labels.values[key] = value
+    _check_size("labels", len(spec.labels.values), settings.max_label_entries)
+    _check_size("annotations", len(spec.annotations.values), settings.max_label_entries)
+
+
+def merge(upper: Config, lower: Config) -> None:
+    """Take from `lower` what `upper` doesn't say; an empty value says nothing."""
+    if not upper.max_parallelism:
+        upper.max_parallelism = lower.max_parallelism
+    if not _names_someone(upper.security_context) and _names_someone(lower.security_context):
+        upper.security_context.CopyFrom(lower.security_context)
+    if not upper.raw_output_data_config.output_location_prefix:
+        upper.raw_output_data_config.CopyFrom(lower.raw_output_data_config)
+    if not upper.labels.values:
+        upper.labels.CopyFrom(lower.labels)
+    if not upper.annotations.values:
+        upper.annotations.CopyFrom(lower.annotations)
+    if not upper.HasField("interruptible") and lower.HasField("interruptible"):
+        upper.interruptible.CopyFrom(lower.interruptible)
+    if not upper.overwrite_cache:
+        upper.overwrite_cache = lower.overwrite_cache
+    if not upper.envs.values:
+        upper.envs.CopyFrom(lower.envs)
+    if not upper.execution_env_assignments:
+        upper.execution_env_assignments.extend(lower.execution_env_assignments)
+
+
+def platform_default(settings: AdminSettings) -> matchable_resource_pb2.WorkflowExecutionConfig:
+    """What holds where nobody has said anything."""
+    return matchable_resource_pb2.WorkflowExecutionConfig(max_parallelism=settings.max_parallelism)
+
+
+def _matching(
+    connection: Connection, scope: attributes.Scope
+) -> Sequence[matchable_resource_pb2.WorkflowExecutionConfig]:
+    """The attributes set for the scope: the most specific ones, then the project's."""
+    rows = attributes.list_all(connection, WORKFLOW_EXECUTION_CONFIG)
+    around = [row for row in rows if _covers(row.scope, scope)]
+    around.sort(key=lambda row: _weight(row.scope), reverse=True)
+    of_project = attributes.Scope(scope.project)
+    chosen = around[:1] + [row for row in around[1:] if row.scope == of_project]
+    return [
+        matchable_resource_pb2.MatchingAttributes.FromString(row.attributes).workflow_execution_config
+        for row in chosen
+    ]
+
+
+def _covers(wide: attributes.Scope, narrow: attributes.Scope) -> bool:
+    return (
+        wide.project in ("", narrow.project)
+        and wide.domain in ("", narrow.domain)
+        and wide.workflow in ("", narrow.workflow)
+        and wide.launch_plan in ("", narrow.launch_plan)
+    )
+
+
+def _weight(scope: attributes.Scope) -> tuple[bool, bool, bool, bool]:
+    return (scope.launch_plan != "", scope.workflow != "", scope.project != "", scope.domain != "")
+
+
+def _names_someone(context: security_pb2.SecurityContext) -> bool:
+    who = context.run_as
+    return bool(who.k8s_service_account or who.iam_role or who.execution_identity)
+
+
+def _use_auth_role(spec: execution_pb2.ExecutionSpec, plan: launch_plan_pb2.LaunchPlanSpec) -> None:
+    """Older clients name the service account in `auth_role`, still older ones in `auth` or `role`."""
+    if _names_someone(spec.security_context) or _names_someone(plan.security_context):
+        return
+    role = spec.auth_role
+    if not spec.HasField("auth_role"):
+        role = plan.auth_role
+        if not plan.HasField("auth_role"):
+            role = common_pb2.AuthRole(
+                assumable_iam_role=plan.auth.assumable_iam_role or plan.role,
+                kubernetes_service_account=plan.auth.kubernetes_service_account,
+            )
+    if role.assumable_iam_role or role.kubernetes_service_account:
+        spec.security_context.run_as.iam_role = role.assumable_iam_role
+        spec.security_context.run_as.k8s_service_account = role.kubernetes_service_account
+
+
+def _check_size(what: str, entries: int, limit: int) -> None:
+    if limit and entries > limit:
+        raise errors.InvalidRequest(f"{what} has too many entries [{entries} > {limit}]")
