@@ -134,7 +134,8 @@ class Listener:
         self._channel = channel
         self._connection: psycopg2.extensions.connection | None = None
         self._wake_read, self._wake_write = os.pipe()
-        self._lock = threading.Lock()
+        self._waking = threading.Lock()
+        self._waiting = threading.Lock()
         self._closed = False
         self.generation = 0
         with errors.database():
@@ -147,34 +148,34 @@ class Listener:
         Never raises for a lost connection: it tries again until the timeout has passed.
         """
         deadline = time.monotonic() + timeout
-        while not self._closed:
-            try:
-                if self._connection is None:
-                    self._open()
-                    return []
-                payloads = self._drain(max(0.0, deadline - time.monotonic()))
-            except psycopg2.Error:
-                self._drop()
+        with self._waiting:
+            while not self._closed:
+                try:
+                    if self._connection is None:
+                        self._open()
+                        return []
+                    return self._drain(max(0.0, deadline - time.monotonic()))
+                except psycopg2.Error:
+                    self._drop()
                 if not self._pause(min(self._RETRY_SECONDS, deadline - time.monotonic())):
                     return []
-                continue
-            return payloads
         return []
 
     def wake(self) -> None:
         """Make a `wait` that is going on in another thread return at once."""
-        with self._lock:
+        with self._waking:
             if not self._closed:
                 os.write(self._wake_write, b"x")
 
     def close(self) -> None:
         """Stop listening; a `wait` going on returns."""
-        with self._lock:
+        with self._waking:
             if self._closed:
                 return
             self._closed = True
             os.write(self._wake_write, b"x")
-        self._drop()
+        with self._waiting:
+            self._drop()
 
     def __del__(self) -> None:
         for descriptor in (self._wake_read, self._wake_write):

@@ -59,8 +59,8 @@ class DirectoryObjectStore:
             _replace(temporary, path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise errors.Conflict(
-                f"The object {uri} can't be written: a part of its path is an object, or it is itself a folder "
-                "of objects. Choose another key."
+                f"The object {uri} can't be written: a part of its path is an object, or it is a folder "
+                "of objects itself. Choose another key."
             ) from error
         except OSError as error:
             raise _unavailable("written", uri, error) from error

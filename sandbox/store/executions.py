@@ -198,7 +198,7 @@ def _tagged(where: Sequence[filters.Column]) -> filters.Column:
 
 
 def aliases(table: sa.FromClause, own: str = "") -> dict[str, filters.Column]:
-    """Flyte's other names for an execution's columns: `project`, `domain`, `name`; with `own` the times too."""
+    """Flyte's other names for an execution's columns: `project`, `domain`, `name`; with `own` the times."""
     named: dict[str, filters.Column] = {
         "project": table.c.execution_project,
         "domain": table.c.execution_domain,
