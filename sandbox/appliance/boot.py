@@ -1,44 +1,53 @@
 """`sandbox start`: from nothing, or from a stopped sandbox, to one that ran a workflow.
 
 The boot is the profile's list of steps, each a module in `sandbox.appliance.steps` with a `TITLE` and an
-`execute(context)`. A sandbox is ready when its last step is over; among them is the canary, a real workflow that goes
-up from the host, runs, and comes back. A boot that fails stops whatever it had started.
+`execute(context)` that returns a line of detail. A sandbox is ready when its last step is over; among them is the
+canary, a real workflow that goes up from the host, runs, and comes back. A boot that fails stops what it had started.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
-from sandbox.appliance import state as states
+import sandbox
+from sandbox.appliance import ports, profiles, shutdown
+from sandbox.appliance.context import BootContext
+from sandbox.appliance.embedded import control_plane, object_store, postgres, records
+from sandbox.appliance.embedded.postgres import Placement
 from sandbox.appliance.endpoints import Endpoints
-from sandbox.appliance.ports import PortWishes
-from sandbox.appliance.progress import Progress, StepTiming
+from sandbox.appliance.errors import ApplianceError, UsageError
+from sandbox.appliance.options import StartOptions
+from sandbox.appliance.ports import Ports
+from sandbox.appliance.profiles import Choice
+from sandbox.appliance.progress import Progress, Silent, StepTiming
+from sandbox.appliance.state import DEFAULT_NAME, SandboxConfig, SandboxState
+from sandbox.appliance.steps import canary, client, environment, layout, preflight, supervisor
+from sandbox.appliance.steps import control_plane as control_plane_step
+from sandbox.appliance.steps import object_store as object_store_step
+from sandbox.appliance.steps import postgres as postgres_step
 
+__all__ = ["Running", "StartOptions", "start"]
 
-@dataclass(frozen=True, slots=True)
-class StartOptions:
-    """What a user can ask of a start. The same options twice are the same as once."""
+STEPS: dict[str, ModuleType] = {
+    "preflight": preflight,
+    "layout": layout,
+    "supervisor": supervisor,
+    "postgres": postgres_step,
+    "object_store": object_store_step,
+    "control_plane": control_plane_step,
+    "canary": canary,
+    "environment": environment,
+    "client": client,
+}
+"""The modules behind the names in a profile."""
 
-    name: str = states.DEFAULT_NAME
-    profile: str | None = None
-    """None: as it is, or the best that this machine can boot."""
-    source: Path | None = None
-    """The user's project: its environment becomes the image tag `default`. None: as before."""
-    ports: PortWishes = field(default_factory=PortWishes)
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Added to the environment of every task. Empty: as before."""
-    timeout: float = 120.0
-    """Seconds until the boot gives up; building the source's environment is not counted."""
-    wait: bool = True
-    """False: return once the processes are started, without a canary; `status` tells when it is ready."""
-    dry_run: bool = False
-    """True: look whether it could start, and say what it would do; nothing is written or started."""
-    enforce_limits: bool | None = None
-    """Kill tasks over their memory limit. None: as before; off for a new sandbox."""
-    client_config: bool = True
-    """Write the config file that `pyflyte` and `flytectl` read."""
+_NOT_WITHOUT_WAITING = frozenset(("object_store", "control_plane", "canary"))
+_DRY = frozenset(("preflight",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,185 @@ class Running:
     seconds: float
     """From the call to ready."""
     steps: tuple[StepTiming, ...]
+    """Those that were done; with `dry_run` those that would be, in 0 s."""
     notes: tuple[str, ...]
     """Sentences that a person should see."""
 
 
 def start(options: StartOptions, progress: Progress | None = None) -> Running:
-    """Bring the sandbox up; raises ApplianceError. Safe to call when it is up, and from several processes at once."""
-    raise NotImplementedError
+    """Bring the sandbox up; raises ApplianceError.
+
+    Safe to call when it is up (it is verified, by a canary too), and from several processes at once (the second waits).
+    """
+    began = time.monotonic()
+    progress = progress or Silent()
+    choice = profiles.choose(options.profile)
+    state = SandboxState.locate(options.name)
+    if options.dry_run:
+        return _dry_run(options, progress, choice, state, began)
+    existed = state.root.exists()
+    try:
+        with state.locked(timeout=options.timeout):
+            return _start(options, progress, choice, state, began)
+    except BaseException:
+        if not existed:
+            with contextlib.suppress(OSError):
+                state.root.rmdir()  # empty: nothing but the lock was ever there
+        raise
+
+
+def _start(
+    options: StartOptions, progress: Progress, choice: Choice, state: SandboxState, began: float
+) -> Running:
+    context = _context(options, progress, choice, state, began)
+    timings: list[StepTiming] = []
+    try:
+        for name in choice.profile.steps:
+            step = STEPS[name]
+            if _applies(step, context) and (options.wait or name not in _NOT_WITHOUT_WAITING):
+                timings.append(_run(name, step, context))
+    except BaseException:
+        if not context.was_running and state.exists():
+            shutdown.end_processes(state, timeout=10.0)
+        raise
+    return _running(context, timings, began, ready=options.wait)
+
+
+def _dry_run(
+    options: StartOptions, progress: Progress, choice: Choice, state: SandboxState, began: float
+) -> Running:
+    context = _context(options, progress, choice, state, began)
+    timings = [
+        _run(name, STEPS[name], context) if name in _DRY else StepTiming(name, STEPS[name].TITLE, 0.0)
+        for name in choice.profile.steps
+        if _applies(STEPS[name], context)
+    ]
+    return _running(context, timings, began, ready=False)
+
+
+def _context(
+    options: StartOptions, progress: Progress, choice: Choice, state: SandboxState, began: float
+) -> BootContext:
+    before = state.load() if state.exists() else None
+    was_running = records.supervisor(state) is not None
+    placement = postgres.placement(state)
+    context = BootContext(
+        options=options,
+        state=state,
+        profile=choice.profile,
+        progress=progress,
+        deadline=began + options.timeout,
+        was_running=was_running,
+        config=_configure(options, choice, state, placement, before, was_running),
+        placement=placement,
+    )
+    if options.profile is None and before is None:
+        context.note(f"{choice.reason[0].upper()}{choice.reason[1:]}.")
+    return context
+
+
+def _run(name: str, step: ModuleType, context: BootContext) -> StepTiming:
+    progress = context.progress
+    progress.step_started(name, step.TITLE)
+    began = time.monotonic()
+    execute: Callable[[BootContext], str] = step.execute
+    try:
+        detail = execute(context)
+    except Exception as exc:
+        progress.step_failed(StepTiming(name, step.TITLE, time.monotonic() - began), exc)
+        if isinstance(exc, OSError):
+            raise ApplianceError(
+                f"{step.TITLE}: the system refused",
+                str(exc),
+                "Look for free space and permissions with `sandbox doctor`, then start again.",
+            ) from exc
+        raise
+    timing = StepTiming(name, step.TITLE, time.monotonic() - began, detail)
+    progress.step_finished(timing)
+    return timing
+
+
+def _applies(step: ModuleType, context: BootContext) -> bool:
+    applies: Callable[[BootContext], bool] | None = getattr(step, "applies", None)
+    return applies is None or applies(context)
+
+
+def _running(context: BootContext, timings: list[StepTiming], began: float, *, ready: bool) -> Running:
+    return Running(
+        name=context.state.name,
+        profile=context.profile.name,
+        ready=ready,
+        already_running=context.was_running,
+        endpoints=Endpoints.of(context.config.ports),
+        state=context.state.root,
+        seconds=time.monotonic() - began,
+        steps=tuple(timings),
+        notes=tuple(context.notes),
+    )
+
+
+def _configure(
+    options: StartOptions,
+    choice: Choice,
+    state: SandboxState,
+    placement: Placement,
+    before: SandboxConfig | None,
+    was_running: bool,
+) -> SandboxConfig:
+    """What the sandbox will be: what it was, with what is asked for now."""
+    chosen = _choose_ports(options, before, was_running)
+    env = dict(options.env) or (before.env if before else {})
+    enforce = options.enforce_limits
+    if enforce is None:
+        enforce = before.enforce_limits if before else False
+    source = str(options.source.expanduser().absolute()) if options.source else None
+    server = control_plane.configuration(
+        state, placement, ports=chosen, env=env, enforce_limits=enforce
+    ).to_json()
+    components = [
+        postgres.component(state, placement, port=chosen.postgres),
+        object_store.component(state, port=chosen.object_store),
+        control_plane.component(state),
+    ]
+    fresh = SandboxConfig(
+        name=state.name,
+        profile=choice.profile.name,
+        ports=chosen,
+        created_at=time.time(),
+        version=sandbox.__version__,
+        env=env,
+        source=source,
+        enforce_limits=enforce,
+        server=server,
+        components=[component.to_json() for component in components],
+    )
+    if before is None:
+        return fresh
+    return replace(fresh, created_at=before.created_at, source=source or before.source)
+
+
+def _choose_ports(options: StartOptions, before: SandboxConfig | None, was_running: bool) -> Ports:
+    if before is not None:
+        chosen = options.ports.over(before.ports)
+        if was_running and chosen != before.ports:
+            raise UsageError(
+                f"the sandbox {options.name!r} is running on other ports",
+                f"it listens on {_listed(before.ports)}",
+                "Stop it with `sandbox stop` first; its data stays.",
+            )
+    elif options.name == DEFAULT_NAME:
+        chosen = options.ports.over(Ports())
+    else:
+        chosen = ports.free_instead(options.ports, Ports())
+    numbers = (chosen.edge, chosen.object_store, chosen.postgres)
+    if len(set(numbers)) < len(numbers) or not all(0 < number < 65536 for number in numbers):
+        raise UsageError(
+            "these ports can't be used",
+            f"three different numbers from 1 to 65535 are needed, not {_listed(chosen)}",
+            "Change the --…-port flags.",
+        )
+    return chosen
+
+
+def _listed(chosen: Ports) -> str:
+    return f"{chosen.edge} (edge), {chosen.object_store} (object store) and {chosen.postgres} (postgres)"

@@ -1,7 +1,4 @@
-"""Operating-system processes: who is who, although pids are used again.
-
-A process is identified by its pid and its start time. Standard library only: the supervisor imports this too.
-"""
+"""The machine's processes: ending them, finding them, and what they cost. Read from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -11,40 +8,11 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from sandbox.appliance import pids
+from sandbox.appliance.pids import Identity, identify, is_alive, send
 
 PROC = Path("/proc")
-
-
-class Identity(NamedTuple):
-    """A process for as long as the machine runs."""
-
-    pid: int
-    started: int
-    """Clock ticks after the machine's boot (`/proc/<pid>/stat`, field 22)."""
-
-
-def identify(pid: int) -> Identity | None:
-    """The living process with that pid; a zombie does not live."""
-    fields = _stat(pid)
-    if fields is None or fields[0] in ("Z", "X"):
-        return None
-    return Identity(pid, int(fields[19]))
-
-
-def is_alive(identity: Identity) -> bool:
-    return identify(identity.pid) == identity
-
-
-def send(identity: Identity, number: signal.Signals) -> bool:
-    """Signal exactly that process; False when it is gone."""
-    if not is_alive(identity):
-        return False
-    try:
-        os.kill(identity.pid, number)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def end(identities: Iterable[Identity], *, grace: float) -> list[Identity]:
@@ -66,7 +34,7 @@ def wait_gone(identities: Iterable[Identity], *, timeout: float) -> list[Identit
     return left
 
 
-def pids() -> Iterator[int]:
+def running() -> Iterator[int]:
     """All processes that this user can see."""
     for entry in os.scandir(PROC):
         if entry.name.isdigit():
@@ -77,7 +45,7 @@ def with_environment(entry: str) -> list[Identity]:
     """The living processes whose environment holds `entry` (`NAME=value`), apart from this one."""
     wanted = entry.encode()
     found = []
-    for pid in pids():
+    for pid in running():
         if pid == os.getpid():
             continue
         try:
@@ -94,8 +62,8 @@ def with_environment(entry: str) -> list[Identity]:
 def descendants(pid: int) -> list[int]:
     """The process and everything below it."""
     children: dict[int, list[int]] = {}
-    for candidate in pids():
-        fields = _stat(candidate)
+    for candidate in running():
+        fields = pids.stat_fields(candidate)
         if fields is not None:
             children.setdefault(int(fields[1]), []).append(candidate)
     found, queue = [], [pid]
@@ -119,7 +87,7 @@ def memory(pid: int) -> int:
 def age(identity: Identity) -> float:
     """Seconds since the process was started."""
     since_boot = float((PROC / "uptime").read_text().split()[0])
-    return max(0.0, since_boot - identity.started / os.sysconf("SC_CLK_TCK"))
+    return max(0.0, since_boot - float(identity.started) / os.sysconf("SC_CLK_TCK"))
 
 
 def program(pid: int) -> str:
@@ -138,7 +106,7 @@ def describe_listener(port: int) -> str:
     inodes = _listening_inodes(port)
     if not inodes:
         return ""
-    for pid in pids():
+    for pid in running():
         try:
             descriptors = os.listdir(PROC / str(pid) / "fd")
         except OSError:
@@ -166,12 +134,3 @@ def _listening_inodes(port: int) -> set[str]:
             if columns[3] == listening and int(columns[1].rpartition(":")[2], 16) == port:
                 inodes.add(columns[9])
     return inodes
-
-
-def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the state on (field 3): the name before may hold anything."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    return text.rpartition(")")[2].split()

@@ -1,0 +1,34 @@
+"""What a user can ask of a start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.appliance.ports import PortWishes
+from sandbox.appliance.state import DEFAULT_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """The same options twice are the same as once."""
+
+    name: str = DEFAULT_NAME
+    profile: str | None = None
+    """None: as it is, or the best that this machine can boot."""
+    source: Path | None = None
+    """The user's project: its environment becomes the image tag `default`. None: as before."""
+    ports: PortWishes = field(default_factory=PortWishes)
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment of every task. Empty: as before."""
+    timeout: float = 120.0
+    """Seconds until the boot gives up; building the source's environment is not counted."""
+    wait: bool = True
+    """False: return once the processes are started, without a canary; `status` tells when it is ready."""
+    dry_run: bool = False
+    """True: look whether it could start, and say what it would do; nothing is written or started."""
+    enforce_limits: bool | None = None
+    """Kill tasks over their memory limit. None: as before; off for a new sandbox."""
+    client_config: bool = True
+    """Write the config file that `pyflyte` and `flytectl` read."""

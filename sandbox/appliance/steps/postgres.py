@@ -1,0 +1,19 @@
+"""The database: its cluster made on the first start, then until it takes connections."""
+
+from __future__ import annotations
+
+from sandbox.appliance.context import BootContext
+from sandbox.appliance.embedded import postgres
+from sandbox.appliance.embedded.components import POSTGRES
+from sandbox.appliance.steps import supervisor
+
+TITLE = "PostgreSQL"
+
+
+def execute(context: BootContext) -> str:
+    where, port = context.placement, context.config.ports.postgres
+    if postgres.create_cluster(where):
+        supervisor.look_again(context.state)
+    context.wait_for(POSTGRES, lambda: postgres.probe(where, port=port) == "")
+    postgres.create_database(where, port=port)
+    return f"version {postgres.version(where)}, port {port}"

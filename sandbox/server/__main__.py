@@ -1,0 +1,77 @@
+"""`python -m sandbox.server --config <state>/sandbox.json`: the control plane, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from sandbox.server import config as configs
+
+
+def main() -> int:
+    """0 after a stop that was asked for; 1, with one line that says why, if it could not start."""
+    arguments = _parse()
+    _configure_logging()
+    _shed_environment()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log = logging.getLogger("sandbox.server")
+    try:
+        config = configs.read(arguments.config)
+    except configs.ConfigError as exc:
+        log.error("can't start: %s", exc)
+        return 1
+    # Imported late: a wrong configuration is told at once, not after half a second of imports.
+    from sandbox.server.roles import ControlPlane  # noqa: PLC0415
+    from sandbox.store.errors import StoreError  # noqa: PLC0415
+
+    try:
+        control_plane = ControlPlane(config)
+    except OSError as exc:
+        log.error("can't listen on %s:%d: %s", config.edge.host, config.edge.port, exc.strerror or exc)
+        return 1
+    signal.signal(signal.SIGHUP, lambda *_: control_plane.warm())
+    try:
+        control_plane.start()
+    except StoreError as exc:
+        log.error("can't start: %s", exc)
+        return 1
+    gc.collect()
+    gc.freeze()  # what was imported stays: full collections need not look at it again
+    stop.wait()
+    log.info("stopping")
+    control_plane.stop()
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.server", description="Run the control plane.")
+    parser.add_argument("--config", type=Path, required=True, help="a sandbox.json")
+    return parser.parse_args()
+
+
+def _configure_logging() -> None:
+    faulthandler.enable()
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def _shed_environment() -> None:
+    """What marks this process, or makes it find the appliance's modules, is not for the processes it starts."""
+    for name in ("SANDBOX_COMPONENT_OF", "PYTHONPATH", "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX"):
+        os.environ.pop(name, None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

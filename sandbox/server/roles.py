@@ -1,0 +1,194 @@
+"""Puts the rooms together: one process with every role, behind one port.
+
+`ControlPlane.start` brings the roles up in dependency order and `stop` takes them down in reverse. Nothing listens
+on the edge port before everything behind it works.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import grpc
+
+import sandbox
+from sandbox.admin import services as admin_services
+from sandbox.admin.context import AdminContext
+from sandbox.admin.settings import AdminSettings
+from sandbox.catalog import service as catalog_service
+from sandbox.console import app as console_app
+from sandbox.console.settings import ConsoleSettings
+from sandbox.executors.echo import EchoExecutor
+from sandbox.executors.process.executor import ProcessExecutor
+from sandbox.executors.process.settings import ProcessSettings
+from sandbox.propeller.engine import Engine
+from sandbox.propeller.registry import ExecutorRegistry
+from sandbox.propeller.settings import EngineSettings
+from sandbox.server import grpc_server
+from sandbox.server.config import ServerConfig
+from sandbox.server.edge import Edge
+from sandbox.server.http_server import HttpServer
+from sandbox.server.logs import AttemptLogs
+from sandbox.store import migrate, projects
+from sandbox.store.database import Database, DatabaseSettings
+from sandbox.store.errors import DatabaseUnavailable
+from sandbox.store.objects import DirectoryObjectStore, ObjectStore, Presigner, S3ObjectStore, S3Settings
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.02
+
+
+class ControlPlane:
+    """Every role of the embedded control plane in this process."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        """Binds the edge port, so that a taken one is found before anything else happens."""
+        self._config = config
+        run = Path(config.run)
+        self._grpc_socket = run / "grpc.sock"
+        self._http_socket = run / "http.sock"
+        self._edge = Edge(
+            host=config.edge.host,
+            port=config.edge.port,
+            grpc_socket=self._grpc_socket,
+            http_socket=self._http_socket,
+            sniff_timeout=config.edge.sniff_timeout,
+        )
+        self._database = Database(
+            DatabaseSettings(url=config.database.url, pool_size=config.database.pool_size)
+        )
+        self._objects = object_store(config)
+        self._processes = ProcessExecutor(process_settings(config))
+        self._engine = Engine(
+            EngineSettings(
+                owner=config.name,
+                metadata_prefix=config.metadata_prefix,
+                raw_data_prefix=config.raw_data_prefix,
+            ),
+            self._database,
+            self._objects,
+            ExecutorRegistry(self._processes, {"echo": EchoExecutor(self._objects)}),
+        )
+        self._grpc = self._create_grpc()
+        self._http = HttpServer(
+            console_app.create(
+                f"unix:{self._grpc_socket}",
+                AttemptLogs(Path(config.tasks.root)),
+                ConsoleSettings(
+                    version=sandbox.__version__,
+                    sandbox_name=config.name,
+                    hidden_projects=(config.system_project,),
+                ),
+            ),
+            self._http_socket,
+        )
+
+    def start(self) -> None:
+        """Wait for the database, bring it up to date, then start every role; raises DatabaseUnavailable."""
+        began = time.monotonic()
+        self._prepare_database()
+        prepared = time.monotonic()
+        self._engine.start()
+        self._grpc.start()
+        self._http.start()
+        self._edge.start()
+        self.warm()
+        log.info(
+            "ready on port %d: database %.0f ms, roles %.0f ms",
+            self._edge.port,
+            1000 * (prepared - began),
+            1000 * (time.monotonic() - prepared),
+        )
+
+    def warm(self) -> None:
+        """Have the project's own environment ready before its first task comes."""
+        if (
+            Path(self._config.tasks.images) / self._config.tasks.default_image / "environment.json"
+        ).is_file():
+            self._processes.warm(self._config.tasks.default_image)
+
+    def stop(self) -> None:
+        """Finish the calls under way, then let go of everything. Tasks go on in their runners."""
+        self._edge.stop()
+        self._grpc.stop(self._config.drain_timeout).wait()
+        self._http.stop()
+        self._edge.close()
+        self._engine.stop()
+        self._processes.close()
+        self._database.close()
+        for socket in (self._grpc_socket, self._http_socket):
+            socket.unlink(missing_ok=True)
+        log.info("stopped")
+
+    def _create_grpc(self) -> grpc.Server:
+        config = self._config
+        server = grpc_server.create(max_message_size=config.max_message_size, threads=config.grpc_threads)
+        admin_services.add_to(
+            server,
+            AdminContext(
+                database=self._database,
+                objects=self._objects,
+                presigner=Presigner(s3_settings(config, config.objects.public_endpoint)),
+                settings=AdminSettings(
+                    version=sandbox.__version__,
+                    metadata_prefix=config.metadata_prefix,
+                    upload_prefix=f"s3://{config.objects.bucket}",
+                    max_message_size=config.max_message_size,
+                ),
+            ),
+        )
+        catalog_service.add_to(server, self._database)
+        grpc_server.bind(server, self._grpc_socket)
+        return server
+
+    def _prepare_database(self) -> None:
+        deadline = time.monotonic() + self._config.database.startup_timeout
+        while True:
+            try:
+                migrate.upgrade(self._config.database.url)
+                break
+            except DatabaseUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+        with self._database.transaction() as connection:
+            projects.seed(connection)
+            projects.seed(connection, (self._config.system_project,))
+
+
+def s3_settings(config: ServerConfig, endpoint: str) -> S3Settings:
+    """The object store, reached by one of its endpoints."""
+    return S3Settings(
+        endpoint=endpoint,
+        access_key=config.objects.access_key,
+        secret_key=config.objects.secret_key,
+        region=config.objects.region,
+    )
+
+
+def object_store(config: ServerConfig) -> ObjectStore:
+    """How the control plane itself reads and writes: the store's directory where it lies on this machine, else S3."""
+    if config.objects.directory is not None:
+        return DirectoryObjectStore(Path(config.objects.directory))
+    return S3ObjectStore(s3_settings(config, config.objects.endpoint))
+
+
+def process_settings(config: ServerConfig) -> ProcessSettings:
+    """What the process executor is told."""
+    edge = f"localhost:{config.edge.port}"
+    return ProcessSettings(
+        tasks_root=Path(config.tasks.root),
+        images_root=Path(config.tasks.images),
+        objects_root=Path(config.objects.directory) if config.objects.directory else None,
+        s3_endpoint=config.objects.endpoint,
+        s3_access_key=config.objects.access_key,
+        s3_secret_key=config.objects.secret_key,
+        platform_endpoint=edge,
+        log_url_prefix=f"http://{edge}/logs",
+        canary_python=Path(config.tasks.canary_python) if config.tasks.canary_python else None,
+        enforce_limits=config.tasks.enforce_limits,
+        max_running=config.tasks.slots,
+        env=config.tasks.env,
+    )
