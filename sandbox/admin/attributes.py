@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from flyteidl.admin import (
     matchable_resource_pb2,
     project_attributes_pb2,
@@ -15,7 +17,7 @@ from sandbox.store import attributes
 from sandbox.store.attributes import Scope
 from sandbox.store.database import Connection
 
-Matching = matchable_resource_pb2.MatchingAttributes
+Matching: TypeAlias = matchable_resource_pb2.MatchingAttributes
 
 _RESOURCES = {
     "task_resource_attributes": matchable_resource_pb2.TASK_RESOURCE,
@@ -44,7 +46,7 @@ def update_project(
 def get_project(
     context: AdminContext, request: project_attributes_pb2.ProjectAttributesGetRequest
 ) -> project_attributes_pb2.ProjectAttributesGetResponse:
-    """GetProjectAttributes; for the execution config what the platform says where the project says nothing."""
+    """GetProjectAttributes; for the execution config, the platform's where the project says nothing."""
     scope = Scope(fields.text(request.project, "project"))
     with context.database.reading() as connection:
         scopes.existing(connection, request.project)
@@ -210,6 +212,6 @@ def _merged(old: Matching, new: Matching) -> Matching:
 
 def _missing(resource_type: int, scope: Scope) -> errors.EntityNotFound:
     known = resource_type in matchable_resource_pb2.MatchableResource.values()
-    kind = matchable_resource_pb2.MatchableResource.Name(resource_type) if known else str(resource_type)  # type: ignore[arg-type]
+    kind = matchable_resource_pb2.MatchableResource.Name(resource_type) if known else str(resource_type)
     place = "-".join(part for part in (scope.project, scope.domain, scope.workflow) if part)
     return errors.EntityNotFound(f"no {kind} attributes are set for {place}")

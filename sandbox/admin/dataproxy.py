@@ -144,7 +144,8 @@ def _lifetime(context: AdminContext, asked: duration_pb2.Duration | None) -> tim
     lifetime: timedelta = asked.ToTimedelta()
     if not timedelta(0) < lifetime <= longest:
         raise errors.InvalidRequest(
-            f"expiresIn [{lifetime}] is not possible: a signed URL lives for more than 0 seconds and at most {longest}"
+            f"expiresIn [{lifetime}] is not possible: a signed URL lives for more than 0 seconds, "
+            f"at most {longest}"
         )
     return lifetime
 

@@ -9,11 +9,12 @@ AdminError
 └── NotOffered            UNIMPLEMENTED        this installation doesn't do that
 ```
 
-The store's, the compiler's and idl's errors have their codes in `status_of`. Whatever else is raised is a defect of ours:
+The store's and the compiler's errors have their codes in `_CODES`. Whatever else is raised is our defect:
 INTERNAL, with a reference under which the log has the traceback. UNKNOWN is never answered: flytekit takes it
 for a login that is needed.
 
-A status travels in HTTP/2 trailers, which clients limit to 8 KiB (gRPC's default): messages are cut, and say so.
+A status travels in HTTP/2 trailers, which clients limit to 8 KiB (gRPC's default): messages are cut, and say
+so.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import ClassVar
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
-from google.rpc import status_pb2
+from google.rpc import status_pb2  # type: ignore[import-untyped]
 
 from sandbox.compiler.errors import CompilationFailed, InputsRejected
 from sandbox.store import errors as store_errors
@@ -125,8 +126,8 @@ def status_of(error: Exception, *, method: str) -> Status:
     log.error("%s failed unexpectedly (reference %s)", method, reference, exc_info=error)
     return Status(
         grpc.StatusCode.INTERNAL,
-        f"{method} failed unexpectedly: a defect of the sandbox. Its log has the details under reference {reference} "
-        f"(`sandbox logs control-plane`).",
+        f"{method} failed unexpectedly: a defect of the sandbox. Its log has the details under reference "
+        f"{reference} (`sandbox logs control-plane`).",
     )
 
 

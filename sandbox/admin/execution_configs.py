@@ -1,13 +1,15 @@
 """How an execution is run when several have a say: labels, parallelism, envs, where raw data goes …
 
-The request wins over the launch plan, that over the most specific attributes of the workflow's scope, those over
-the project's, and the platform's own come last (`flyteadmin/pkg/manager/impl/execution_manager.go`, getExecutionConfig).
-What results is stored in the execution's spec: the engine reads it there, and so do people.
+The request wins over the launch plan, that over the most specific attributes of the workflow's scope, those
+over the project's, and the platform's own come last (getExecutionConfig in
+`flyteadmin/pkg/manager/impl/execution_manager.go`). What results is stored in the execution's spec: the
+engine reads it there, and so do people.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2, matchable_resource_pb2
 from flyteidl.core import security_pb2
@@ -17,7 +19,7 @@ from sandbox.admin.settings import AdminSettings
 from sandbox.store import attributes
 from sandbox.store.database import Connection
 
-Config = (
+Config: TypeAlias = (
     execution_pb2.ExecutionSpec
     | launch_plan_pb2.LaunchPlanSpec
     | matchable_resource_pb2.WorkflowExecutionConfig

@@ -150,7 +150,7 @@ def _put_result(closure: execution_pb2.ExecutionClosure, row: executions.Executi
 
 def _put_state(closure: execution_pb2.ExecutionClosure, row: executions.Execution) -> None:
     change = closure.state_change_details
-    change.state = row.state  # type: ignore[assignment]
+    change.state = row.state
     change.principal = row.user
     changed = row.created_at if row.state == executions.ACTIVE else row.updated_at
     change.occurred_at.CopyFrom(times.timestamp(changed))
@@ -166,7 +166,7 @@ def _created(execution: ExecutionId) -> execution_pb2.ExecutionCreateResponse:
 
 
 def _user_inputs(context: AdminContext, row: executions.Execution) -> literals_pb2.LiteralMap:
-    """What the user gave. Executions that a node launched have only resolved inputs: without the fixed ones."""
+    """What the user gave. A node that launches has only resolved inputs: those but the fixed ones."""
     if row.user_inputs_uri:
         return literal_maps.read(context.objects, row.user_inputs_uri)
     resolved = literal_maps.read(context.objects, row.inputs_uri)

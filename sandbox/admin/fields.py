@@ -1,7 +1,7 @@
 """What every request must carry, checked once and turned into our own types.
 
-The rules are Flyte's (`flyteadmin/pkg/manager/impl/validation/validation.go`); a field that is missing or wrong raises
-`InvalidRequest` naming it.
+The rules are Flyte's (`flyteadmin/pkg/manager/impl/validation/validation.go`); a field that is missing or
+wrong raises `InvalidRequest` naming it.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def launchable(proto: identifier_pb2.Identifier) -> EntityId:
 def resource_type(value: int) -> int:
     """A known `core.ResourceType`."""
     if value == identifier_pb2.UNSPECIFIED or value not in identifier_pb2.ResourceType.values():
-        raise errors.InvalidRequest(
-            "invalid value for resource_type: name one of task, workflow, launch plan"
-        )
+        raise errors.InvalidRequest("invalid value for resource_type: use TASK, WORKFLOW or LAUNCH_PLAN")
     return value
 
 
@@ -142,12 +140,11 @@ def labels(values: Mapping[str, str]) -> None:
 
 def _label_key(key: str) -> None:
     prefix, slash, name = key.rpartition("/")
-    if (slash and not (len(prefix) <= 253 and _LABEL_PREFIX.fullmatch(prefix))) or not _LABEL_NAME.fullmatch(
-        name
-    ):
+    prefix_fits = not slash or (len(prefix) <= 253 and _LABEL_PREFIX.fullmatch(prefix))
+    if not (prefix_fits and _LABEL_NAME.fullmatch(name)):
         raise errors.InvalidRequest(
-            f"invalid label key [{key}]: expected name or prefix/name, where a name has at most 63 letters, digits, "
-            "'-', '_' and '.', and a prefix is a domain name"
+            f"invalid label key [{key}]: expected name or prefix/name, where a name has at most 63 letters, "
+            "digits, '-', '_' and '.', and a prefix is a domain name"
         )
 
 
@@ -181,12 +178,12 @@ def notifications(values: list[common_pb2.Notification] | tuple[common_pb2.Notif
             raise errors.missing("recipients")
         if not TERMINAL_PHASES.issuperset(notification.phases):
             raise errors.InvalidRequest(
-                "invalid value for phase: notifications are sent when an execution SUCCEEDED, FAILED, ABORTED "
-                "or TIMED_OUT"
+                "invalid value for phase: notifications are sent when an execution SUCCEEDED, FAILED, "
+                "ABORTED or TIMED_OUT"
             )
 
 
 def _kind(value: int) -> str:
     if value in identifier_pb2.ResourceType.values():
-        return identifier_pb2.ResourceType.Name(value).lower()  # type: ignore[arg-type]
+        return str(identifier_pb2.ResourceType.Name(value)).lower()
     return str(value)

@@ -1,4 +1,7 @@
-"""`flyte://v1/<project>/<domain>/<execution>/<node>[/<attempt>]/<i|o|d>[/<name>]`: inputs, outputs and decks by name."""
+"""Inputs, outputs and decks by name.
+
+`flyte://v1/<project>/<domain>/<execution>/<node>[/<attempt>]/<i|o|d>[/<name>]`
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ def parse(text: str) -> FlyteUrl:
     match = _URL.fullmatch(text)
     if match is None or (match[6] == DECK and match[7]):
         raise errors.InvalidRequest(
-            f"failed to parse [{text}]: expected flyte://v1/project/domain/execution/node/i or …/o or …/d, with the "
-            "attempt after the node and the name of a variable at the end, if you want just these"
+            f"failed to parse [{text}]: expected flyte://v1/project/domain/execution/node/i or …/o or …/d, "
+            "with the attempt after the node and the name of a variable at the end, if you want just these"
         )
     project, domain, execution, node, attempt, kind, name = match.groups()
     return FlyteUrl(

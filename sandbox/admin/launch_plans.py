@@ -40,10 +40,10 @@ def insert(
     interface: interface_pb2.TypedInterface,
     workflow_id: int,
 ) -> launch_plans.LaunchPlan:
-    """Store a launch plan; `AlreadyRegistered`, or `InvalidRequest` where it doesn't fit the workflow's interface.
+    """Store a launch plan; `AlreadyRegistered`, or `InvalidRequest` where it doesn't fit the workflow.
 
-    `spec.default_inputs` becomes what a launch has to give or may override, as Flyte stores it; literals are brought
-    into the form that the workflow's types ask for.
+    `spec.default_inputs` becomes what a launch has to give or may override, as Flyte stores it; literals are
+    brought into the form that the workflow's types ask for.
     """
     expected, fixed = launching.launch_plan_expected_inputs(spec, interface)
     schedule = spec.entity_metadata.schedule
@@ -127,7 +127,7 @@ def update(
 def to_proto(row: launch_plans.LaunchPlan) -> launch_plan_pb2.LaunchPlan:
     """A launch plan as clients see it."""
     closure = launch_plan_pb2.LaunchPlanClosure.FromString(row.closure)
-    closure.state = row.state  # type: ignore[assignment]
+    closure.state = row.state
     closure.created_at.CopyFrom(times.timestamp(row.created_at))
     closure.updated_at.CopyFrom(times.timestamp(row.updated_at))
     return launch_plan_pb2.LaunchPlan(

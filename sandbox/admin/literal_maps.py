@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 def read(objects: ObjectStore, uri: str) -> literals_pb2.LiteralMap:
     """The literals under a URI; none if the URI is empty.
 
-    As in Flyte, data that isn't there (deleted, not written yet) or can't be read doesn't fail the request: the rest
-    of the answer is still worth having. An object store that is down does fail it.
+    As in Flyte, data that isn't there (deleted, not written yet) or can't be read doesn't fail the request:
+    the rest of the answer is still worth having. An object store that is down does fail it.
     """
     if not uri:
         return literals_pb2.LiteralMap()

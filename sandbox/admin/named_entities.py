@@ -62,10 +62,10 @@ def identifier(name: EntityName) -> common_pb2.NamedEntityIdentifier:
 def to_proto(row: named_entities.NamedEntity) -> common_pb2.NamedEntity:
     """A named entity as clients see it."""
     return common_pb2.NamedEntity(
-        resource_type=row.resource_type,  # type: ignore[arg-type]
+        resource_type=row.resource_type,
         id=identifier(row.name),
         metadata=common_pb2.NamedEntityMetadata(
             description=row.description,
-            state=row.state,  # type: ignore[arg-type]
+            state=row.state,
         ),
     )

@@ -71,8 +71,8 @@ def get_dynamic_workflow(
     row = row_of(context, request.id)
     if row.dynamic_workflow is None:
         raise errors.EntityNotFound(
-            f"node does not contain dynamic workflow: {row.node} of {row.execution} is no dynamic node, or has not "
-            "made its workflow yet"
+            f"node does not contain dynamic workflow: {row.node} of {row.execution} is no dynamic node, "
+            "or has not made its workflow yet"
         )
     dynamic = node_execution_pb2.DynamicWorkflowNodeMetadata.FromString(row.dynamic_workflow)
     return node_execution_pb2.DynamicNodeWorkflowResponse(compiled_workflow=dynamic.compiled_workflow)

@@ -75,7 +75,7 @@ def to_proto(row: projects.Project, settings: AdminSettings) -> project_pb2.Proj
         name=row.name,
         description=row.description,
         labels=common_pb2.Labels.FromString(row.labels),
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,
         domains=_domains(settings),
     )
 
@@ -91,5 +91,6 @@ def _check(project: project_pb2.Project) -> None:
     fields.labels(project.labels.values)
     if project.domains:
         raise errors.InvalidRequest(
-            "Domains are currently only set system wide. Please retry without domains included in your request."
+            "Domains are currently only set system wide. "
+            "Please retry without domains included in your request."
         )

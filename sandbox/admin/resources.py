@@ -18,7 +18,7 @@ _CHECKED = (Resources.CPU, Resources.GPU, Resources.MEMORY, Resources.EPHEMERAL_
 
 
 def check(task: str, resources: tasks_pb2.Resources, platform: PlatformResources) -> None:
-    """Raise `InvalidRequest` for a quantity that isn't one, a request over its limit, or over the platform's."""
+    """Raise `InvalidRequest` for what is no quantity, a request over its limit, or over the platform's."""
     requests = _requested(task, resources.requests)
     limits = _requested(task, resources.limits)
     ceilings = _ceilings(platform)
@@ -26,8 +26,8 @@ def check(task: str, resources: tasks_pb2.Resources, platform: PlatformResources
         limit = limits.get(name)
         if limit is not None and limit < amount:
             raise errors.InvalidRequest(
-                f"Requested {_label(name)} default [{amount}] of task {task} is greater than the limit [{limit}]. "
-                "Please fix your configuration"
+                f"Requested {_label(name)} default [{amount}] of task {task} is greater than the limit "
+                f"[{limit}]. Please fix your configuration"
             )
         if name == Resources.GPU and limit is not None and limit != amount:
             raise errors.InvalidRequest(
@@ -75,4 +75,4 @@ def _under_ceiling(task: str, name: int, what: str, amount: Decimal, ceilings: R
 
 
 def _label(name: int) -> str:
-    return Resources.ResourceName.Name(name)  # type: ignore[arg-type]
+    return str(Resources.ResourceName.Name(name))

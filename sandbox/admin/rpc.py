@@ -1,8 +1,8 @@
 """Binds functions to the RPCs of a gRPC service.
 
-Every RPC here is one request, one answer. A service is a table from RPC name to a function of (context, request);
-what isn't in the table answers UNIMPLEMENTED with a reason. Parsing is done here rather than by gRPC, so that bytes
-which are no protobuf get INVALID_ARGUMENT and a readable message.
+Every RPC here is one request, one answer. A service is a table from RPC name to a function of (context,
+request); what isn't in the table answers UNIMPLEMENTED with a reason. Parsing is done here rather than by gRPC,
+so that bytes which are no protobuf get INVALID_ARGUMENT and a readable message.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def _parse(request_class: type[Message], payload: bytes) -> Message:
         return request_class.FromString(payload)
     except DecodeError as exc:
         raise errors.InvalidRequest(
-            f"The request is no {request_class.DESCRIPTOR.full_name}: its bytes can't be read as a protobuf ({exc}). "
-            "Is the client built for Flyte 1.x?"
+            f"The request is no {request_class.DESCRIPTOR.full_name}: its bytes can't be read as a protobuf "
+            f"({exc}). Is the client built for Flyte 1.x?"
         ) from exc
 
 

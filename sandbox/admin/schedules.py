@@ -1,7 +1,7 @@
 """Is a launch plan's schedule one that can be kept?
 
-Cron expressions are those of Flyte's scheduler (robfig/cron's standard parser): five fields, names of months and days,
-`?` for `*`, a `CRON_TZ=` prefix, and the aliases `@hourly`, `@daily`, `@every 1h30m` …
+Cron expressions are those of Flyte's scheduler (robfig/cron's standard parser): five fields, names of months
+and days, `?` for `*`, a `CRON_TZ=` prefix, and the aliases `@hourly`, `@daily`, `@every 1h30m` …
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALIASES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight",
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-_FIELDS = (
+_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("minute", 0, 59, {}),
     ("hour", 0, 23, {}),
     ("day of month", 1, 31, {}),

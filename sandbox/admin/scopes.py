@@ -27,7 +27,8 @@ def active(connection: Connection, project: str) -> projects.Project:
     found = existing(connection, project)
     if found.state != project_pb2.Project.ACTIVE:
         raise errors.InvalidRequest(
-            f"project [{project}] is not active: activate it with `flytectl update project --id {project} --activate`",
+            f"project [{project}] is not active: "
+            f"activate it with `flytectl update project --id {project} --activate`",
             project_pb2.InactiveProject(id=project),
         )
     return found

@@ -88,8 +88,8 @@ ADMIN = Service(
         "GetVersion": versions.get,
     },
     {
-        "RecoverExecution": "recovering a failed execution isn't built yet. Relaunch it: tasks with cache=True that "
-        "succeeded are not run again.",
+        "RecoverExecution": "recovering a failed execution isn't built yet. Relaunch it: tasks with "
+        "cache=True that succeeded are not run again.",
         "CreateWorkflowEvent": _EVENTS,
         "CreateNodeEvent": _EVENTS,
         "CreateTaskEvent": _EVENTS,
@@ -123,7 +123,8 @@ SERVICES = (ADMIN, DATA_PROXY, SIGNAL)
 def add_to(server: grpc.Server, context: AdminContext) -> None:
     """Register every service of this room. Call it before `server.start()`.
 
-    Identity and AuthMetadata aren't registered, as in a Flyte without authentication: gRPC answers UNIMPLEMENTED.
+    Identity and AuthMetadata aren't registered, as in a Flyte without authentication: gRPC answers
+    UNIMPLEMENTED.
     """
     for service in SERVICES:
         service.add_to(server, context)

@@ -26,7 +26,7 @@ DEFAULT_DOMAINS = (
 
 @dataclass(frozen=True, slots=True)
 class PlatformResources:
-    """Kubernetes quantities that a task gets when it asks for none, and that it may not exceed. "" means none."""
+    """Kubernetes quantities: what a task gets that asks for none, and the most it may ask for. "" is none."""
 
     default_cpu: str = "500m"
     default_memory: str = "1Gi"

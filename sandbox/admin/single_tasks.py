@@ -1,4 +1,4 @@
-"""A lone task that is executed: the workflow and the launch plan around it are made on its first execution."""
+"""A lone task that is executed: the workflow and launch plan around it are made the first time."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def get_data(
 def row_of(
     context: AdminContext, identifier: identifier_pb2.TaskExecutionIdentifier
 ) -> task_executions.TaskExecution:
-    """The row that an identifier names; NotFound. The task's own id in it isn't needed: the attempt says all."""
+    """The row that an identifier names; NotFound. The task's own id in it isn't needed."""
     execution, node = fields.node(identifier.node_execution_id)
     with context.database.reading() as connection:
         return task_executions.get(connection, execution, node, identifier.retry_attempt)

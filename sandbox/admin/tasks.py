@@ -92,7 +92,8 @@ def check(template: tasks_pb2.TaskTemplate, platform: PlatformResources) -> None
         resources.check(template.id.name, template.container.resources, platform)
     if template.HasField("k8s_pod") and not template.k8s_pod.HasField("pod_spec"):
         raise errors.InvalidRequest(
-            "invalid TaskSpecification, pod tasks should specify their target as a K8sPod with a defined pod spec"
+            "invalid TaskSpecification, pod tasks should specify their target as a K8sPod "
+            "with a defined pod spec"
         )
 
 

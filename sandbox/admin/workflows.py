@@ -57,7 +57,7 @@ def insert(
     compiled: compiler_pb2.CompiledWorkflowClosure,
     spec: workflow_pb2.WorkflowSpec,
 ) -> workflows.Workflow:
-    """Store a compiled workflow; `AlreadyRegistered`, or `InvalidRequest` where it differs from what is there."""
+    """Store a compiled workflow; `AlreadyRegistered`, or `InvalidRequest` if another one is there."""
     closure = workflow_pb2.WorkflowClosure(
         compiled_workflow=compiled, created_at=times.timestamp(times.now())
     )
@@ -165,8 +165,8 @@ def _check_size(entity: EntityId, compiled: compiler_pb2.CompiledWorkflowClosure
     nodes = len(compiled.primary.template.nodes) - SYSTEM_NODES
     if limit and nodes > limit:
         raise errors.InvalidRequest(
-            f"number of nodes in workflow [{entity}] exceeds limit ({nodes} > {limit}): split it into subworkflows "
-            "or launch plans"
+            f"number of nodes in workflow [{entity}] exceeds limit ({nodes} > {limit}): split it into "
+            "subworkflows or launch plans"
         )
 
 
