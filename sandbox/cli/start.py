@@ -1,0 +1,135 @@
+"""`sandbox start`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.appliance import boot
+from sandbox.appliance.boot import Running
+from sandbox.appliance.options import StartOptions
+from sandbox.appliance.ports import PortWishes
+from sandbox.appliance.progress import Silent
+from sandbox.cli import options
+from sandbox.cli.progress import Steps
+from sandbox.cli.terminal import Terminal
+
+_PORT = click.IntRange(1, 65535)
+
+
+@click.command("start")
+@click.option(
+    "--profile",
+    type=click.Choice(("embedded", "demo", "sandbox", "cluster")),
+    help="How components run. Default: the best that this machine can boot.",
+)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    help="Your project: its Python environment runs the tasks of images that nobody built.",
+)
+@options.name
+@click.option("--port", "--edge-port", type=_PORT, help="gRPC, console and REST.  [default: 30080]")
+@click.option("--s3-port", "--object-store-port", type=_PORT, help="Object store.  [default: 30002]")
+@click.option("--postgres-port", type=_PORT, help="Database.  [default: 30001]")
+@click.option(
+    "--env", "-e", "env", multiple=True, metavar="NAME=VALUE", help="Set in every task. Repeatable."
+)
+@click.option(
+    "--enforce-limits/--no-enforce-limits", default=None, help="Kill tasks over their memory limit."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds to ready."
+)
+@click.option("--no-wait", is_flag=True, help="Return when the processes are started, without a canary.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@options.output("text", "json")
+@options.verbose
+def command(
+    profile: str | None,
+    source: Path | None,
+    name: str,
+    port: int | None,
+    s3_port: int | None,
+    postgres_port: int | None,
+    env: tuple[str, ...],
+    enforce_limits: bool | None,
+    timeout: float,
+    no_wait: bool,
+    dry_run: bool,
+    output: str,
+) -> None:
+    """Start the sandbox, or verify that it runs.
+
+    It is ready when a workflow went up from this machine, ran, and came back. Starting twice is the same as
+    once.
+    """
+    wanted = StartOptions(
+        name=name,
+        profile=profile,
+        source=source,
+        ports=PortWishes(edge=port, object_store=s3_port, postgres=postgres_port),
+        env=dict(_assignment(word) for word in env),
+        timeout=timeout,
+        wait=not no_wait,
+        dry_run=dry_run,
+        enforce_limits=enforce_limits,
+    )
+    if output == "json":
+        options.print_json(_as_json(boot.start(wanted, Silent())))
+        return
+    terminal = Terminal(sys.stdout)
+    with Steps(terminal) as steps:
+        running = boot.start(wanted, steps)
+    _tell(running, terminal, dry_run)
+
+
+def _assignment(word: str) -> tuple[str, str]:
+    variable, equals, value = word.partition("=")
+    if not equals or not variable:
+        raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--env")
+    return variable, value
+
+
+def _tell(running: Running, terminal: Terminal, dry_run: bool) -> None:
+    if dry_run:
+        terminal.line(
+            f"This machine can start the sandbox {running.name!r} ({running.profile}). Nothing was changed."
+        )
+        return
+    if not running.ready:
+        terminal.line("Started, but not verified: `sandbox status` tells when it is ready.")
+        return
+    verb = "is ready" if not running.already_running else "was running, and is ready"
+    headline = f"The sandbox {verb}."
+    terminal.line(f"{terminal.style(headline, 'green', 'bold')}  {running.seconds:.2f} s, {running.profile}")
+    for label, value in (
+        ("Console", running.endpoints.console),
+        ("gRPC", running.endpoints.grpc),
+        ("S3", running.endpoints.object_store),
+    ):
+        terminal.line(f"  {label:<9}{terminal.style(value, 'cyan')}")
+    named = "" if running.name == options.DEFAULT_NAME else f" --name {running.name}"
+    terminal.line(f"  {'Next':<9}pyflyte run --remote FILE.py WORKFLOW")
+    if named:
+        terminal.line(f'  {"":<9}after: eval "$(sandbox config --env{named})"')
+
+
+def _as_json(running: Running) -> dict[str, Any]:
+    return {
+        "name": running.name,
+        "profile": running.profile,
+        "ready": running.ready,
+        "already_running": running.already_running,
+        "endpoints": running.endpoints.to_json(),
+        "state": str(running.state),
+        "seconds": round(running.seconds, 3),
+        "steps": [
+            {"name": step.name, "title": step.title, "seconds": round(step.seconds, 3), "detail": step.detail}
+            for step in running.steps
+        ],
+        "notes": list(running.notes),
+    }

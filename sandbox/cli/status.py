@@ -1,0 +1,101 @@
+"""`sandbox status`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import click
+
+from sandbox.appliance import client_config, status
+from sandbox.appliance.state import SandboxState
+from sandbox.appliance.status import ComponentStatus, Status
+from sandbox.cli import options, tables, units
+from sandbox.cli.terminal import Terminal
+
+
+@click.command("status")
+@options.name
+@click.option("--all", "everything", is_flag=True, help="Show all sandboxes of this user in short.")
+@options.output("text", "json", "env")
+@options.verbose
+def command(name: str, everything: bool, output: str) -> int:
+    """Show components, addresses, process ids, versions, disk and memory.
+
+    The exit code is 0 when every component is healthy.
+    """
+    if everything:
+        return _all(output)
+    found = status.inspect(name)
+    if output == "json":
+        options.print_json(found.to_json())
+    elif output == "env":
+        for variable, value in client_config.variables(SandboxState.locate(name), found.endpoints).items():
+            click.echo(f"export {variable}={shlex.quote(value)}")
+    else:
+        _print(found, Terminal(sys.stdout))
+    return 0 if found.healthy else 1
+
+
+def _all(output: str) -> int:
+    found = status.inspect_all()
+    if output == "json":
+        options.print_json([one.to_json() for one in found])
+    elif not found:
+        click.echo("There is no sandbox. Start one with `sandbox start`.")
+    else:
+        rows = [
+            (one.name, one.profile, _condition(one), one.endpoints.console, units.size(one.memory))
+            for one in found
+        ]
+        terminal = Terminal(sys.stdout)
+        click.echo(
+            tables.render(("name", "profile", "state", "console", "memory"), rows, width=terminal.width)
+        )
+    return 0
+
+
+def _print(found: Status, terminal: Terminal) -> None:
+    condition = _condition(found)
+    colour = "green" if found.healthy else "yellow" if found.running else "dim"
+    terminal.line(f"{terminal.style(found.name, 'bold')}  {terminal.style(condition, colour)}")
+    facts = [
+        ("Profile", found.profile),
+        ("Version", found.version),
+        ("Console", found.endpoints.console),
+        ("gRPC", found.endpoints.grpc),
+        ("S3", f"{found.endpoints.object_store}  (bucket {found.endpoints.bucket})"),
+        ("Postgres", found.endpoints.postgres),
+        ("Source", found.source or "none"),
+        ("State", str(found.state)),
+        ("Memory", units.size(found.memory)),
+        ("Disk", units.size(found.disk)),
+    ]
+    if found.uptime is not None:
+        facts.append(("Up", units.duration(found.uptime)))
+    for label, value in facts:
+        terminal.paragraph(f"  {label:<10}", value, indent=12)
+    headers = ("component", "health", "pid", "port", "memory", "up", "version")
+    click.echo(tables.render(headers, [_row(part) for part in found.components], width=terminal.width))
+    for part in found.components:
+        if part.detail:
+            terminal.paragraph(f"  {part.title}: ", part.detail, indent=len(part.title) + 4)
+
+
+def _condition(found: Status) -> str:
+    if not found.running:
+        return "stopped"
+    return "healthy" if found.healthy else "running, not healthy"
+
+
+def _row(part: ComponentStatus) -> tuple[str, ...]:
+    restarts = f" ({part.restarts} restarts)" if part.restarts else ""
+    return (
+        part.title,
+        f"{part.health}{restarts}",
+        str(part.pid or "-"),
+        str(part.port or "-"),
+        units.size(part.memory) if part.memory else "-",
+        units.duration(part.uptime) if part.uptime is not None else "-",
+        part.version or "-",
+    )
