@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2
-from flyteidl.core import identifier_pb2, interface_pb2, literals_pb2, tasks_pb2, types_pb2, workflow_pb2 as core
+from flyteidl.core import identifier_pb2, interface_pb2, literals_pb2, tasks_pb2, types_pb2
+from flyteidl.core import workflow_pb2 as core
 
 _INTEGER = types_pb2.LiteralType(simple=types_pb2.INTEGER)
 _VARIABLES = interface_pb2.VariableMap(variables={"x": interface_pb2.Variable(type=_INTEGER)})
@@ -25,7 +26,9 @@ def echo_task(version: str) -> task_pb2.TaskCreateRequest:
         type="echo",
         interface=_INTERFACE,
         metadata=tasks_pb2.TaskMetadata(
-            runtime=tasks_pb2.RuntimeMetadata(type=tasks_pb2.RuntimeMetadata.FLYTE_SDK, version="1", flavor="python")
+            runtime=tasks_pb2.RuntimeMetadata(
+                type=tasks_pb2.RuntimeMetadata.FLYTE_SDK, version="1", flavor="python"
+            )
         ),
     )
     return task_pb2.TaskCreateRequest(id=task_id, spec=task_pb2.TaskSpec(template=template))
@@ -56,7 +59,9 @@ def workflow(nodes: int, version: str) -> workflow_pb2.WorkflowCreateRequest:
         nodes=[_node(index, task_id) for index in range(nodes)],
         outputs=[literals_pb2.Binding(var="x", binding=literals_pb2.BindingData(promise=last))],
     )
-    return workflow_pb2.WorkflowCreateRequest(id=workflow_id, spec=workflow_pb2.WorkflowSpec(template=template))
+    return workflow_pb2.WorkflowCreateRequest(
+        id=workflow_id, spec=workflow_pb2.WorkflowSpec(template=template)
+    )
 
 
 def launch_plan(nodes: int, version: str) -> launch_plan_pb2.LaunchPlanCreateRequest:
