@@ -7,7 +7,7 @@ conversions are flytekit's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -266,21 +266,24 @@ def _common_type(items: Iterable[literals_pb2.Literal]) -> types_pb2.LiteralType
             distinct.setdefault(kind.SerializeToString(deterministic=True), kind)
     if not distinct:
         return empty if empty is not None else types.simple(types_pb2.NONE)
+    kinds = [distinct[key] for key in sorted(distinct)]
+    if len(kinds) > 1 and all(kind.WhichOneof("type") == "collection_type" for kind in kinds):
+        # Lists of different items: one kind of list, whose items are any of them.
+        items_of = [variant for kind in kinds for variant in _variants(kind.collection_type)]
+        return types_pb2.LiteralType(collection_type=_union_of(items_of))
+    return _union_of(kinds)
+
+
+def _variants(kind: types_pb2.LiteralType) -> Sequence[types_pb2.LiteralType]:
+    return list(kind.union_type.variants) or [kind]
+
+
+def _union_of(kinds: Sequence[types_pb2.LiteralType]) -> types_pb2.LiteralType:
+    """The union of the distinct ones; a single one stays itself."""
+    distinct = {kind.SerializeToString(deterministic=True): kind for kind in kinds}
     if len(distinct) == 1:
-        return next(iter(distinct.values()))
-    return _union_of([distinct[key] for key in sorted(distinct)])
-
-
-def _union_of(kinds: list[types_pb2.LiteralType]) -> types_pb2.LiteralType:
-    """A union; lists of unions are merged into one list of all of their variants, as Flyte does."""
-    variants: list[types_pb2.LiteralType] = []
-    nested = False
-    for kind in kinds:
-        inner = kind.collection_type.union_type.variants
-        nested = nested or bool(inner)
-        variants.extend(inner or [kind])
-    union = types_pb2.LiteralType(union_type=types_pb2.UnionType(variants=variants))
-    return types_pb2.LiteralType(collection_type=union) if nested else union
+        return kinds[0]
+    return types_pb2.LiteralType(union_type=types_pb2.UnionType(variants=distinct.values()))
 
 
 def literal_matches_type(literal: literals_pb2.Literal, literal_type: types_pb2.LiteralType) -> bool:
