@@ -1,0 +1,92 @@
+"""One attempt of a task, as the panel of its node shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flyteidl.admin import task_execution_pb2
+from flyteidl.core import execution_pb2 as core_execution_pb2
+
+from sandbox.console import memory, phases, summaries, times, urls
+from sandbox.console.memory import MemoryUse
+from sandbox.console.phases import Phase
+from sandbox.console.summaries import Failure
+from sandbox.idl.identifiers import ExecutionId
+
+MAX_SUBTASKS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """An element of a map task."""
+
+    index: int
+    attempt: int
+    phase: Phase
+    logs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt."""
+
+    number: int
+    """From 0."""
+    phase: Phase
+    task_type: str
+    created: datetime | None
+    started: datetime | None
+    duration: timedelta | None
+    reasons: tuple[tuple[datetime | None, str], ...]
+    logs: tuple[tuple[str, str], ...]
+    """Names and addresses of logs kept elsewhere."""
+    memory: MemoryUse | None
+    failure: Failure | None
+    subtasks: tuple[Subtask, ...]
+    subtasks_left_out: int
+
+
+def from_proto(message: task_execution_pb2.TaskExecution) -> Attempt:
+    """The attempt of admin's message."""
+    closure = message.closure
+    phase = phases.of_attempt(closure.phase)
+    resources = closure.metadata.external_resources
+    return Attempt(
+        number=message.id.retry_attempt,
+        phase=phase,
+        task_type=closure.task_type,
+        created=times.moment_of(closure, "created_at"),
+        started=times.moment_of(closure, "started_at"),
+        duration=times.length_of(closure, "duration") if phase.is_terminal else None,
+        reasons=_reasons(closure),
+        logs=_links(closure.logs, _own_log(message)),
+        memory=memory.from_custom_info(closure.custom_info),
+        failure=summaries.failure_of(closure.error) if closure.WhichOneof("output_result") == "error" else None,
+        subtasks=tuple(
+            Subtask(each.index, each.retry_attempt, phases.of_attempt(each.phase), _links(each.logs, ""))
+            for each in resources[:MAX_SUBTASKS]
+        ),
+        subtasks_left_out=max(len(resources) - MAX_SUBTASKS, 0),
+    )
+
+
+def _reasons(closure: task_execution_pb2.TaskExecutionClosure) -> tuple[tuple[datetime | None, str], ...]:
+    if closure.reasons:
+        return tuple((times.moment_of(each, "occurred_at"), each.message) for each in closure.reasons)
+    return ((times.moment_of(closure, "updated_at"), closure.reason),) if closure.reason else ()
+
+
+def _own_log(message: task_execution_pb2.TaskExecution) -> str:
+    """The path of the log that this console itself serves, to leave it out of the links."""
+    execution = ExecutionId.from_proto(message.id.node_execution_id.execution_id)
+    return urls.log(execution, message.id.node_execution_id.node_id, message.id.retry_attempt)
+
+
+def _links(logs: Iterable[core_execution_pb2.TaskLog], own: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (log.name or "Log", log.uri)
+        for log in logs
+        if log.uri.startswith(("http://", "https://")) and not (own and log.uri.endswith(own))
+    )
