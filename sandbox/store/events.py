@@ -1,7 +1,7 @@
 """The engine's truth: each execution's history, append-only and gapless.
 
-The primary key (execution, sequence) makes the history safe against two engines that believe to own one execution:
-the later one's append finds its place taken and is told so.
+The primary key (execution, sequence) makes the history safe against two engines that believe to own one
+execution: the later one's append finds its place taken and is told so.
 """
 
 from __future__ import annotations

@@ -17,6 +17,15 @@ from sandbox.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """Someone wants an execution to end."""
+
+    execution_id: int
+    cause: str
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leased:
     """What an engine must know about an execution that it took."""
 
@@ -28,16 +37,8 @@ class Leased:
     inputs_uri: str
     mode: int
     parent_node_execution_id: int | None
-    launch_entity: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Someone wants a leased execution to end."""
-
-    execution_id: int
-    cause: str
-    principal: str
+    wish: Wish | None
+    """Set if someone wants it to end already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ WHERE id IN (
     FOR UPDATE SKIP LOCKED
 )
 RETURNING id, execution_project, execution_domain, execution_name, workflow_id, spec, inputs_uri, mode,
-          parent_node_execution_id, launch_entity
+          parent_node_execution_id, phase, abort_cause, abort_principal
 """
 
 _RENEW = """
@@ -99,7 +100,9 @@ def claim(
     limit: int,
     wanted: Collection[int] | None = None,
 ) -> list[Leased]:
-    """Take executions that are to be worked on: of those `wanted`, or (None) any; never those already `held`."""
+    """Take executions that are to be worked on: of those `wanted`, or (None) any; never those already
+    `held`.
+    """
     arguments = {
         "owner": owner,
         "seconds": seconds,
@@ -137,6 +140,7 @@ def ended_children(connection: Connection, node_execution_ids: Collection[int]) 
 
 
 def _from_row(row: Any) -> Leased:
-    row_id, project, domain, name, workflow_id, spec, inputs_uri, mode, parent, entity = row
+    row_id, project, domain, name, workflow_id, spec, inputs_uri, mode, parent, phase, cause, principal = row
     execution = ExecutionId(project, domain, name)
-    return Leased(row_id, execution, workflow_id, bytes(spec), inputs_uri, mode, parent, entity)
+    wish = Wish(row_id, cause, principal) if phase == "ABORTING" else None
+    return Leased(row_id, execution, workflow_id, bytes(spec), inputs_uri, mode, parent, wish)

@@ -8,7 +8,8 @@ tables' sequences, so that a child row can name its parent before either is writ
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from sandbox.store import executions
 from sandbox.store.database import Connection
@@ -180,8 +181,9 @@ def node_numbers(connection: Connection, number: int) -> list[int]:
 def known_nodes(connection: Connection, execution_id: int) -> dict[str, int]:
     """The row ids of an execution's nodes, by unique node id."""
     rows = connection.exec_driver_sql(_KNOWN_NODES, {"execution": execution_id})
-    return {node: row_id for node, row_id in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def _columns(rows: Sequence[ExecutionRow | NodeRow | TaskRow]) -> tuple[list[object], ...]:
-    return tuple(list(column) for column in zip(*(astuple(row) for row in rows), strict=True))
+    values = attrgetter(*(column.name for column in fields(rows[0])))
+    return tuple(list(column) for column in zip(*map(values, rows), strict=True))

@@ -48,7 +48,9 @@ class NodePrepared:
 
 @dataclass(frozen=True, slots=True)
 class NodeRefused:
-    """The node can't run: its inputs don't resolve, no case of a branch applies, it names what doesn't exist."""
+    """The node can't run: its inputs don't resolve, no case of a branch applies, it names what doesn't
+    exist.
+    """
 
     at: int
     node: int

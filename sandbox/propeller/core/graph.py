@@ -6,8 +6,9 @@ among them `start-node`, `end-node`, and the nodes that sit inside a branch node
 A node knows its successors and how many nodes it waits for, so that a finished node touches its successors
 and nothing else.
 
-Cases of a branch are nodes of the same template (their bindings refer to its nodes), but nobody waits for them and
-they wait for nobody: the branch node waits for all that any of its cases needs, and starts the one it takes.
+Cases of a branch are nodes of the same template (their bindings refer to its nodes), but nobody waits for
+them and they wait for nobody: the branch node waits for all that any of its cases needs, and starts the one
+it takes.
 """
 
 from __future__ import annotations

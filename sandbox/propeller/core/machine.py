@@ -4,8 +4,9 @@
 does depends on the graph, the parameters and the events so far. So folding the stored events always gives the
 same state, and `outstanding` says what has to be asked for again.
 
-An event that says nothing new (a repeated report, one for an attempt that is over, a timer for a node that is done)
-changes nothing and gives no commands; `state.applied` does not move, and the event need not be kept.
+An event that says nothing new (a repeated report, one for an attempt that is over, a timer for a node that
+is done) changes nothing and gives no commands; `state.applied` does not move, and the event need not be
+kept.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def verdict(node: Node, failure: Failure, parameters: Parameters) -> Failure | N
 
 
 def interruptible(node: Node, default: bool, parameters: Parameters) -> bool:
-    """Whether the node's next attempt may run where it can be pre-empted: not after too many system failures."""
+    """Whether the node's next attempt may run where it can be pre-empted: not after too many system
+    failures.
+    """
     if node.system_failures >= parameters.max_system_failures:
         return False
     if node.spec.interruptible is not None:

@@ -202,12 +202,7 @@ class Step:
             if node.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
                 self._fail_scope(scope, node)
             self._release_successors(node, scope)
-        if node.number == scope.base + scope.graph.end and node.phase in (
-            NodePhase.SUCCEEDED,
-            NodePhase.SKIPPED,
-        ):
-            self._closing.append(scope)
-        elif not scope.live and scope.phase not in (ScopePhase.RUNNING, ScopePhase.CLOSED):
+        if scope.phase is not ScopePhase.RUNNING or node.number == scope.base + scope.graph.end:
             self._closing.append(scope)
 
     def _settle_inner(self, node: Node, scope: Scope) -> None:

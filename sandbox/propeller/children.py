@@ -1,0 +1,154 @@
+"""Child executions of launch-plan nodes: created as admin would create them, found again by their name.
+
+The child's row says which node it belongs to. When it ends, whichever engine drove it announces the parent
+(`projections.tell_parents`), and whichever engine holds the parent looks.
+"""
+
+from __future__ import annotations
+
+from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2
+from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.core import identifier_pb2
+
+from sandbox.compiler import launching
+from sandbox.compiler.errors import InputsRejected
+from sandbox.idl import names, paths
+from sandbox.idl.identifiers import EntityId, ExecutionId
+from sandbox.propeller import clock
+from sandbox.propeller.core import events
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.state import Node
+from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
+from sandbox.propeller.preparing import refuse
+from sandbox.propeller.running import Running
+from sandbox.store import errors, executions, launch_plans, leases
+from sandbox.store.database import Connection, Database
+
+_ABORTED = "cascading abort as parent execution id [{execution}] aborted, reason [{reason}]"
+
+
+class ChildLauncher:
+    """Creates and aborts child executions."""
+
+    def __init__(self, database: Database, literals: LiteralStore, metadata_prefix: str) -> None:
+        self._database = database
+        self._literals = literals
+        self._metadata_prefix = metadata_prefix
+
+    def launch(
+        self, running: Running, node: Node, attempt: int, node_row_id: int
+    ) -> events.ChildStarted | events.NodeRefused:
+        """Create the child, or find it. Raises store.errors.Unavailable when it should be tried again."""
+        name = names.child_execution_name(running.execution.name, node.unique_id, attempt)
+        child = ExecutionId(running.execution.project, running.execution.domain, name)
+        try:
+            with self._database.transaction() as connection:
+                existing = executions.find(connection, child)
+                if existing is None:
+                    self._create(connection, running, node, child, node_row_id)
+                elif existing.parent_node_execution_id != node_row_id:
+                    raise errors.AlreadyExists(f"an execution {child} exists that this node did not start")
+        except InputsRejected as error:
+            return refuse(node, Failure("LaunchFailed", f"launching {_plan(node)} failed: {error}", USER))
+        except errors.NotFound as error:
+            return refuse(node, Failure("LaunchFailed", f"launching {_plan(node)} failed: {error}", USER))
+        except (errors.StoreError, UnreadableLiterals) as error:
+            if isinstance(error, errors.Unavailable):
+                raise
+            return refuse(node, Failure("LaunchFailed", f"launching {_plan(node)} failed: {error}", SYSTEM))
+        return events.ChildStarted(clock.now(), node.number, attempt, name)
+
+    def abort(self, running: Running, node: Node, attempt: int, reason: str) -> bool:
+        """Wish the child's end; False: it does not exist (or is over)."""
+        name = names.child_execution_name(running.execution.name, node.unique_id, attempt)
+        child = ExecutionId(running.execution.project, running.execution.domain, name)
+        cause = _ABORTED.format(execution=running.execution.name, reason=reason)
+        try:
+            with self._database.transaction() as connection:
+                return executions.request_abort(connection, child, cause=cause, principal="flytepropeller")
+        except errors.NotFound:
+            return False
+
+    def _create(
+        self, connection: Connection, running: Running, node: Node, child: ExecutionId, node_row_id: int
+    ) -> None:
+        plan = launch_plans.get(connection, _plan(node))
+        if plan.workflow_id is None:
+            raise errors.NotFound(f"{_plan(node)} runs a lone task, which a node can't launch")
+        expected = launch_plan_pb2.LaunchPlanClosure.FromString(plan.closure).expected_inputs
+        fixed = launch_plan_pb2.LaunchPlanSpec.FromString(plan.spec)
+        given = self._literals.get(running.places.inputs(node))
+        resolved = launching.resolve_inputs(expected, fixed.fixed_inputs, given)
+        places = paths.RequestPaths.of(self._metadata_prefix, child)
+        self._literals.put(places.inputs, resolved)
+        self._literals.put(places.user_inputs, given)
+        spec = _spec(running, node, fixed)
+        new = executions.NewExecution(
+            execution=child,
+            launch_plan_id=plan.id,
+            workflow_id=plan.workflow_id,
+            spec=spec.SerializeToString(deterministic=True),
+            inputs_uri=places.inputs,
+            user_inputs_uri=places.user_inputs,
+            mode=execution_pb2.ExecutionMetadata.CHILD_WORKFLOW,
+            user=spec.metadata.principal,
+            parent_node_execution_id=node_row_id,
+        )
+        executions.create(connection, new)
+
+
+def ended(node: Node, child: leases.EndedChild) -> events.ChildEnded:
+    """What the end of a child means for its node."""
+    attempt = node.attempt.number
+    at = clock.now()
+    if child.phase == "SUCCEEDED":
+        return events.ChildEnded(at, node.number, attempt, outputs_uri=child.outputs_uri)
+    if child.phase == "ABORTED":
+        message = f"the child execution {node.child or ''} was aborted: {child.abort_cause}"
+        failure = Failure("RemoteChildWorkflowExecutionAborted", message, USER)
+        return events.ChildEnded(at, node.number, attempt, failure=failure, aborted=True)
+    told = core_execution_pb2.ExecutionError.FromString(child.error or b"")
+    kind = core_execution_pb2.ExecutionError.ErrorKind.Name(told.kind)
+    failure = Failure(
+        told.code or "UnknownError",
+        told.message or f"the child execution {node.child or ''} ended in phase {child.phase}",
+        kind if kind in (USER, SYSTEM) else USER,
+    )
+    return events.ChildEnded(at, node.number, attempt, failure=failure)
+
+
+def _plan(node: Node) -> EntityId:
+    return EntityId.from_proto(node.spec.proto.workflow_node.launchplan_ref)
+
+
+def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) -> execution_pb2.ExecutionSpec:
+    """What the child inherits: all that its parent's request said about how to run, short of notifications."""
+    parent = running.spec
+    spec = execution_pb2.ExecutionSpec(
+        launch_plan=node.spec.proto.workflow_node.launchplan_ref,
+        max_parallelism=parent.max_parallelism or plan.max_parallelism,
+        overwrite_cache=parent.overwrite_cache or plan.overwrite_cache,
+        labels=common_pb2.Labels(values={**plan.labels.values, **parent.labels.values}),
+        annotations=common_pb2.Annotations(values={**plan.annotations.values, **parent.annotations.values}),
+        envs=parent.envs if parent.envs.values else plan.envs,
+        raw_output_data_config=(
+            parent.raw_output_data_config
+            if parent.raw_output_data_config.output_location_prefix
+            else plan.raw_output_data_config
+        ),
+        metadata=execution_pb2.ExecutionMetadata(
+            mode=execution_pb2.ExecutionMetadata.CHILD_WORKFLOW,
+            nesting=parent.metadata.nesting + 1,
+            principal=parent.metadata.principal,
+            parent_node_execution=identifier_pb2.NodeExecutionIdentifier(
+                node_id=node.unique_id, execution_id=running.execution.to_proto()
+            ),
+        ),
+    )
+    if parent.HasField("security_context"):
+        spec.security_context.CopyFrom(parent.security_context)
+    for source in (parent, plan):
+        if source.HasField("interruptible"):
+            spec.interruptible.CopyFrom(source.interruptible)
+            break
+    return spec

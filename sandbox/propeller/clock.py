@@ -1,0 +1,16 @@
+"""Wall-clock time, as events carry it."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+
+def now() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def micros(moment: datetime) -> int:
+    """An aware time as microseconds since the epoch."""
+    return round(moment.timestamp() * 1_000_000)

@@ -1,0 +1,139 @@
+"""The leasing thread: finds executions to work on, keeps their leases, hears wishes.
+
+It waits for notifications on one channel, whose payload is an execution's row id: *look at this one*. It is
+new, or someone wants it to end, or a child of it ended. What a lost notification would have told is found by
+looking at everything now and then.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+
+from sandbox.propeller import memoization
+from sandbox.propeller.core.events import BadEvent
+from sandbox.propeller.core.graph import BadGraph
+from sandbox.propeller.core_loop import CoreLoop
+from sandbox.propeller.loading import Loader
+from sandbox.propeller.settings import EngineSettings
+from sandbox.store import errors, executions, leases
+from sandbox.store.database import Database, Listener
+
+_LOG = logging.getLogger(__name__)
+_RETRY_SECONDS = 0.25
+
+
+class Leasing:
+    """Claims executions for a core loop."""
+
+    def __init__(self, settings: EngineSettings, database: Database, loader: Loader, core: CoreLoop) -> None:
+        self._settings = settings
+        self._database = database
+        self._loader = loader
+        self._core = core
+        self._stopping = threading.Event()
+        self._listener: Listener | None = None
+        self._again: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._generation = 0
+
+    def run(self) -> None:
+        """Turn until `stop`."""
+        next_look = 0.0
+        asked: set[int] = set()
+        while not self._stopping.is_set():
+            try:
+                listener = self._listen()
+                everything = time.monotonic() >= next_look or listener.generation != self._generation
+                self._generation = listener.generation
+                if everything:
+                    next_look = time.monotonic() + self._settings.heartbeat_seconds
+                self.turn(asked, everything=everything)
+                asked = {int(text) for text in listener.wait(next_look - time.monotonic()) if text.isdigit()}
+                asked |= self._to_reload()
+            except errors.Unavailable as error:
+                _LOG.warning("no leases can be taken or renewed now: %s", error)
+                next_look = 0.0
+                self._stopping.wait(_RETRY_SECONDS)
+        if self._listener is not None:
+            self._listener.close()
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopping.set()
+        if self._listener is not None:
+            self._listener.wake()
+
+    def reload(self, leased: leases.Leased) -> None:
+        """Claim an execution again, and load it."""
+        self._again.put(leased.id)
+        if self._listener is not None:
+            self._listener.wake()
+
+    def turn(self, asked: set[int], *, everything: bool) -> None:
+        """Look at the executions that were announced, or at all. Raises store.errors.Unavailable."""
+        held = self._core.held()
+        if everything:
+            self._renew(held)
+            self._look(held)
+            self._claim(None)
+        elif asked:
+            self._look(asked & held)
+            if asked - held:
+                self._claim(asked - held)
+
+    def _listen(self) -> Listener:
+        if self._listener is None:
+            self._listener = self._database.listen(executions.CHANNEL)
+        return self._listener
+
+    def _to_reload(self) -> set[int]:
+        found: set[int] = set()
+        while not self._again.empty():
+            found.add(self._again.get())
+        return found
+
+    def _claim(self, wanted: set[int] | None) -> None:
+        held = self._core.held()
+        with self._database.reading() as connection:
+            claimed = leases.claim(
+                connection,
+                self._settings.owner,
+                seconds=self._settings.lease_seconds,
+                held=held,
+                limit=max(0, self._settings.max_executions - len(held)),
+                wanted=wanted,
+            )
+        for leased in claimed:
+            self._core.hold(leased)
+            self._load(leased)
+
+    def _load(self, leased: leases.Leased) -> None:
+        try:
+            self._core.adopt(self._loader.load(leased))
+        except errors.Unavailable:
+            self._core.release(leased.id)
+            raise
+        except (BadGraph, BadEvent, errors.StoreError, ValueError, LookupError) as error:
+            _LOG.exception("%s can't be loaded", leased.execution)
+            self._core.give_up(leased, error)
+
+    def _renew(self, held: set[int]) -> None:
+        if not held:
+            return
+        with self._database.reading() as connection:
+            ours = leases.renew(connection, self._settings.owner, held, seconds=self._settings.lease_seconds)
+        for execution_id in held - ours:
+            self._core.lost(execution_id)
+        for key, owner in self._core.reservations():
+            memoization.reserve(self._database, key, owner)
+
+    def _look(self, execution_ids: set[int]) -> None:
+        if not execution_ids:
+            return
+        with self._database.reading() as connection:
+            wishes = leases.wishes(connection, execution_ids)
+        for wish in wishes:
+            self._core.abort(wish)
+        self._core.look(execution_ids)

@@ -1,0 +1,63 @@
+"""Loading: from a leased row to an execution in memory, by folding its history over its compiled workflow."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from flyteidl.admin import execution_pb2, workflow_pb2
+
+from sandbox.propeller.core import events, graph, machine
+from sandbox.propeller.core.state import Parameters
+from sandbox.propeller.running import Running
+from sandbox.propeller.settings import EngineSettings
+from sandbox.store import events as history
+from sandbox.store import projections, workflows
+from sandbox.store.database import Database
+from sandbox.store.leases import Leased
+
+_GRAPHS_KEPT = 64
+
+
+class Loader:
+    """Loads executions; keeps the graphs of the workflows that were used last. Thread-safe."""
+
+    def __init__(self, settings: EngineSettings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._graphs: OrderedDict[int, graph.ClosureGraph] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def load(self, leased: Leased) -> Running:
+        """The execution as its history says. Raises BadGraph, BadEvent, store errors."""
+        closure = self._graph(leased.workflow_id)
+        with self._database.transaction() as connection:
+            payloads = history.load(connection, leased.id)
+            known = projections.known_nodes(connection, leased.id) if payloads else {}
+        spec = execution_pb2.ExecutionSpec.FromString(leased.spec)
+        state = machine.fold(closure, self._parameters(leased, spec), map(events.decode, payloads))
+        return Running(leased, state, self._settings.metadata_prefix, spec=spec, node_rows=known)
+
+    def _parameters(self, leased: Leased, spec: execution_pb2.ExecutionSpec) -> Parameters:
+        return Parameters(
+            execution=leased.execution,
+            max_parallelism=spec.max_parallelism or self._settings.max_parallelism,
+            interruptible=spec.interruptible.value if spec.HasField("interruptible") else None,
+            max_system_failures=self._settings.max_system_failures,
+        )
+
+    def _graph(self, workflow_id: int) -> graph.ClosureGraph:
+        with self._lock:
+            found = self._graphs.get(workflow_id)
+            if found is not None:
+                self._graphs.move_to_end(workflow_id)
+                return found
+        with self._database.reading() as connection:
+            row = workflows.get_by_id(connection, workflow_id)
+        closure = workflow_pb2.WorkflowClosure.FromString(row.closure)
+        built = graph.build(closure.compiled_workflow)
+        with self._lock:
+            self._graphs[workflow_id] = built
+            while len(self._graphs) > _GRAPHS_KEPT:
+                self._graphs.popitem(last=False)
+        return built

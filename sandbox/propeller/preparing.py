@@ -1,0 +1,163 @@
+"""Preparing a node: resolve its inputs, write them, decide its way, look in the catalog.
+
+Everything here can be done again with the same result (short of what the catalog has learnt meanwhile), so
+it happens before anything is committed. The answer is one event: NodePrepared or NodeRefused.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2
+
+from sandbox.idl import bindings, conditions, hashing, names
+from sandbox.idl.identifiers import NodeId
+from sandbox.propeller import clock, memoization
+from sandbox.propeller.core import events
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.graph import NodeKind
+from sandbox.propeller.core.state import Node
+from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
+from sandbox.propeller.running import Running
+from sandbox.store import errors
+from sandbox.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+_NO_VARIABLES: dict[str, interface_pb2.Variable] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Another execution computes the same cached outputs now: prepare again a little later."""
+
+    node: int
+
+
+class Preparer:
+    """Answers PrepareNode."""
+
+    def __init__(self, literals: LiteralStore, database: Database) -> None:
+        self._literals = literals
+        self._database = database
+
+    def asks_catalog(self, running: Running, node: Node) -> bool:
+        """Whether preparing the node takes a query."""
+        if node.spec.kind is not NodeKind.TASK:
+            return False
+        return memoization.is_cacheable(running.state.graph.task(node.spec))
+
+    def prepare(self, running: Running, node: Node) -> events.NodePrepared | events.NodeRefused | Blocked:
+        """The event that answers. Raises store.errors.Unavailable when it should be tried again."""
+        try:
+            inputs = self._resolve(running, node)
+            return self._decide(running, node, inputs)
+        except bindings.BindingError as error:
+            return refuse(node, Failure(error.code, str(error), USER))
+        except conditions.ConditionError as error:
+            return refuse(node, Failure("ConditionEvaluationFailed", str(error), USER))
+        except (errors.ObjectNotFound, UnreadableLiterals) as error:
+            message = f"an output that node {node.spec.node_id} needs can't be read: {error}"
+            return refuse(node, Failure("InputsNotFound", message, SYSTEM))
+
+    def _resolve(self, running: Running, node: Node) -> literals_pb2.LiteralMap:
+        def upstream(name: NodeId) -> literals_pb2.LiteralMap:
+            source = running.places.upstream(node, name)
+            if not source.outputs:
+                return literals_pb2.LiteralMap()
+            return self._literals.get(running.places.outputs(source))
+
+        inputs = bindings.resolve(node.spec.proto.inputs, upstream, _target(running, node))
+        uri = running.places.outputs(node) if node.spec.kind is NodeKind.END else running.places.inputs(node)
+        self._literals.put(uri, inputs)
+        return inputs
+
+    def _decide(
+        self, running: Running, node: Node, inputs: literals_pb2.LiteralMap
+    ) -> events.NodePrepared | events.NodeRefused | Blocked:
+        kind = node.spec.kind
+        if kind is NodeKind.BRANCH:
+            return _choose(node, inputs)
+        if kind is NodeKind.END:
+            return events.NodePrepared(clock.now(), node.number, outputs=True)
+        if kind is NodeKind.TASK:
+            template = running.state.graph.task(node.spec)
+            if memoization.is_cacheable(template):
+                return self._recall(running, node, template, inputs)
+        return events.NodePrepared(clock.now(), node.number)
+
+    def _recall(
+        self,
+        running: Running,
+        node: Node,
+        template: tasks_pb2.TaskTemplate,
+        inputs: literals_pb2.LiteralMap,
+    ) -> events.NodePrepared | Blocked:
+        try:
+            key = memoization.key(template, inputs)
+            if running.spec.overwrite_cache:
+                return _uncached(node, key, catalog_pb2.CACHE_SKIPPED)
+            found = memoization.lookup(self._database, key)
+        except errors.Unavailable:
+            raise
+        except (hashing.CacheKeyError, errors.StoreError) as error:
+            _LOG.warning(
+                "%s: no look into the catalog for node %s: %s", running.execution, node.unique_id, error
+            )
+            return events.NodePrepared(clock.now(), node.number, cache=catalog_pb2.CACHE_LOOKUP_FAILURE)
+        if found is None:
+            serial = template.metadata.cache_serializable
+            if serial and not memoization.reserve(self._database, key, reservation_owner(running, node)):
+                return Blocked(node.number)
+            return _uncached(node, key, catalog_pb2.CACHE_MISS)
+        self._literals.put(running.places.attempt(node, 0).outputs, found.outputs)
+        packed = memoization.pack(found.metadata)
+        return events.NodePrepared(
+            clock.now(), node.number, cache=catalog_pb2.CACHE_HIT, catalog=packed, outputs=True
+        )
+
+
+def reservation_owner(running: Running, node: Node) -> str:
+    """In whose name a node reserves the right to compute cached outputs."""
+    return names.unique_task_name(running.execution.name, node.unique_id, 0)
+
+
+def refuse(node: Node, failure: Failure) -> events.NodeRefused:
+    """The node can't run."""
+    return events.NodeRefused(clock.now(), node.number, failure)
+
+
+def _uncached(node: Node, key: memoization.CacheKey, status: int) -> events.NodePrepared:
+    packed = memoization.pack(memoization.empty_metadata(key))
+    return events.NodePrepared(clock.now(), node.number, cache=status, catalog=packed)
+
+
+def _choose(node: Node, inputs: literals_pb2.LiteralMap) -> events.NodePrepared | events.NodeRefused:
+    """The case of a branch that applies. Raises ConditionError."""
+    block = node.spec.proto.branch_node.if_else
+    cases = [block.case, *block.other]
+    for position, case in enumerate(cases):
+        if conditions.evaluate(case.condition, inputs):
+            return events.NodePrepared(clock.now(), node.number, case=position)
+    default = block.WhichOneof("default")
+    if default == "else_node":
+        return events.NodePrepared(clock.now(), node.number, case=len(cases))
+    if default == "error":
+        return refuse(node, Failure("UserProvidedError", block.error.message, USER))
+    tried = ", ".join(conditions.describe(case.condition) for case in cases)
+    message = f"no condition of branch node {node.spec.node_id} holds, and it has no else: {tried}"
+    return refuse(node, Failure("MalformedBranchUserError", message, USER))
+
+
+def _target(running: Running, node: Node) -> dict[str, interface_pb2.Variable]:
+    """The variables that a node's bindings feed."""
+    graph = running.state.graph
+    kind = node.spec.kind
+    if kind is NodeKind.TASK:
+        return dict(graph.task(node.spec).interface.inputs.variables)
+    if kind is NodeKind.SUBWORKFLOW:
+        return dict(graph.workflows[node.spec.subworkflow].template.interface.inputs.variables)
+    if kind is NodeKind.END:
+        template = running.state.scopes[node.scope].graph.template
+        return dict(template.interface.outputs.variables)
+    return _NO_VARIABLES

@@ -1,0 +1,138 @@
+"""Task requests: what an executor is told about an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
+
+from sandbox.executors.api import TaskRequest
+from sandbox.idl import names, paths
+from sandbox.idl.identifiers import EntityId
+from sandbox.propeller.core.state import Node
+from sandbox.propeller.running import Running
+from sandbox.propeller.settings import EngineSettings
+
+_NO_CHECKPOINT = '""'
+_RESOURCES = {
+    "cpu": tasks_pb2.Resources.CPU,
+    "memory": tasks_pb2.Resources.MEMORY,
+    "gpu": tasks_pb2.Resources.GPU,
+    "ephemeral_storage": tasks_pb2.Resources.EPHEMERAL_STORAGE,
+}
+
+
+def build(
+    settings: EngineSettings, running: Running, node: Node, attempt: int, inputs: literals_pb2.LiteralMap
+) -> TaskRequest:
+    """The request for an attempt of a task node whose inputs are written."""
+    template = effective(
+        running.state.graph.task(node.spec), node.spec.proto.task_node.overrides, settings.default_requests
+    )
+    execution = running.execution
+    unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
+    raw_data = running.spec.raw_output_data_config.output_location_prefix or settings.raw_data_prefix
+    raw_prefix = paths.raw_output_prefix(raw_data, unique_name)
+    return TaskRequest(
+        key=running.key(node, attempt),
+        task_id=EntityId.from_proto(template.id),
+        template=template,
+        inputs=inputs,
+        inputs_uri=running.places.inputs(node),
+        output_prefix=running.places.attempt(node, attempt).prefix,
+        raw_output_prefix=raw_prefix,
+        checkpoint_prefix=paths.checkpoint_prefix(raw_prefix),
+        previous_checkpoint_prefix=_previous_checkpoint(running, node, attempt, raw_data),
+        unique_name=unique_name,
+        env=_environment(settings, running, template, attempt),
+        labels=_labels(running, node, template),
+        annotations=dict(running.spec.annotations.values),
+        interruptible=node.attempts[attempt].interruptible,
+        timeout=timedelta(microseconds=node.spec.timeout) if node.spec.timeout else None,
+    )
+
+
+def effective(
+    template: tasks_pb2.TaskTemplate,
+    overrides: workflow_pb2.TaskNodeOverrides,
+    defaults: Mapping[str, str],
+) -> tasks_pb2.TaskTemplate:
+    """The template with the node's overrides and the platform's defaults: the same object if nothing changes.
+
+    An overriding resource replaces the task's; a request without a limit is its own limit, and the other way
+    round.
+    """
+    if not template.HasField("container"):
+        return template
+    resources = _resources(template.container.resources, overrides.resources, defaults)
+    image = overrides.container_image or template.container.image
+    changed = resources != template.container.resources or image != template.container.image
+    if not (changed or overrides.HasField("extended_resources") or overrides.HasField("pod_template")):
+        return template
+    merged = tasks_pb2.TaskTemplate()
+    merged.CopyFrom(template)
+    merged.container.resources.CopyFrom(resources)
+    merged.container.image = image
+    if overrides.HasField("extended_resources"):
+        merged.extended_resources.MergeFrom(overrides.extended_resources)
+    if overrides.HasField("pod_template"):
+        merged.k8s_pod.CopyFrom(overrides.pod_template)
+    return merged
+
+
+def _resources(
+    own: tasks_pb2.Resources, over: tasks_pb2.Resources, defaults: Mapping[str, str]
+) -> tasks_pb2.Resources:
+    requests = {entry.name: entry.value for entry in own.requests}
+    limits = {entry.name: entry.value for entry in own.limits}
+    requests.update((entry.name, entry.value) for entry in over.requests)
+    limits.update((entry.name, entry.value) for entry in over.limits)
+    for name, value in requests.items():
+        limits.setdefault(name, value)
+    for name, value in limits.items():
+        requests.setdefault(name, value)
+    for word, value in defaults.items():
+        requests.setdefault(_RESOURCES[word], value)
+    return tasks_pb2.Resources(requests=_entries(requests), limits=_entries(limits))
+
+
+def _entries(
+    values: Mapping[tasks_pb2.Resources.ResourceName, str],
+) -> list[tasks_pb2.Resources.ResourceEntry]:
+    return [tasks_pb2.Resources.ResourceEntry(name=name, value=values[name]) for name in sorted(values)]
+
+
+def _previous_checkpoint(running: Running, node: Node, attempt: int, raw_data: str) -> str:
+    if attempt == 0:
+        return _NO_CHECKPOINT
+    previous = names.unique_task_name(running.execution.name, node.unique_id, attempt - 1)
+    return paths.checkpoint_prefix(paths.raw_output_prefix(raw_data, previous))
+
+
+def _environment(
+    settings: EngineSettings, running: Running, template: tasks_pb2.TaskTemplate, attempt: int
+) -> dict[str, str]:
+    task = template.id
+    return {
+        **settings.default_env,
+        **running.environment,
+        "FLYTE_INTERNAL_TASK_PROJECT": task.project,
+        "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
+        "FLYTE_INTERNAL_TASK_NAME": task.name,
+        "FLYTE_INTERNAL_TASK_VERSION": task.version,
+        "FLYTE_ATTEMPT_NUMBER": str(attempt),
+    }
+
+
+def _labels(running: Running, node: Node, template: tasks_pb2.TaskTemplate) -> dict[str, str]:
+    execution = running.execution
+    return {
+        **running.spec.labels.values,
+        "execution-id": execution.name,
+        "project": execution.project,
+        "domain": execution.domain,
+        "workflow-name": running.workflow_name,
+        "node-id": node.spec.node_id,
+        "task-name": template.id.name,
+    }

@@ -1,0 +1,180 @@
+"""What came of an attempt: the executor says how the process ended, the objects say how the task did.
+
+flytekit exits with 0 after a user's exception: what counts is error.pb, which is read before outputs.pb
+(`flyteplugins/go/tasks/pluginmachinery/ioutils/remote_file_output_reader.go`).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flyteidl.core import catalog_pb2, errors_pb2, execution_pb2, literals_pb2, tasks_pb2
+from google.protobuf import message
+
+from sandbox.executors.api import AttemptPhase, AttemptUpdate
+from sandbox.idl import hashing, paths
+from sandbox.propeller import clock, literal_store, memoization
+from sandbox.propeller.core import events
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.state import Node
+from sandbox.propeller.literal_store import LiteralStore
+from sandbox.propeller.preparing import reservation_owner
+from sandbox.propeller.running import Running
+from sandbox.store import errors
+from sandbox.store.database import Database
+from sandbox.store.objects import ObjectStore
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    failure: Failure | None = None
+    outputs: literals_pb2.LiteralMap | None = None
+
+
+class ResultReader:
+    """Turns an executor's last word on an attempt into an event."""
+
+    def __init__(
+        self, objects: ObjectStore, literals: LiteralStore, database: Database, max_output_bytes: int
+    ) -> None:
+        self._objects = objects
+        self._literals = literals
+        self._database = database
+        self._max_output_bytes = max_output_bytes
+
+    def uses_catalog(self, running: Running, node: Node) -> bool:
+        """Whether reading the result writes to the catalog."""
+        return memoization.is_cacheable(running.state.graph.task(node.spec))
+
+    def read(self, running: Running, node: Node, update: AttemptUpdate) -> events.Event:
+        """The event. Raises store.errors.Unavailable when it should be tried again."""
+        at = clock.micros(update.occurred_at)
+        logs = tuple((link.name, link.uri) for link in update.logs)
+        attempt = update.key.attempt
+        if update.phase is AttemptPhase.ABORTED:
+            self._release(running, node)
+            return events.AttemptAborted(at, node.number, attempt, update.reason, logs)
+        template = running.state.graph.task(node.spec)
+        places = running.places.attempt(node, attempt)
+        outcome = self._outcome(template, places, update)
+        cache, catalog = -1, ""
+        if memoization.is_cacheable(template):
+            if outcome.failure is None and outcome.outputs is not None:
+                cache, catalog = self._remember(running, node, template, attempt, outcome.outputs)
+            self._release(running, node)
+        return events.AttemptFinished(
+            at,
+            node.number,
+            attempt,
+            failure=outcome.failure,
+            outputs=outcome.outputs is not None,
+            deck=self._has_deck(template, places),
+            cache=cache,
+            peak_memory=update.peak_memory,
+            memory_limit=update.memory_limit,
+            reason=update.reason,
+            logs=logs,
+            catalog=catalog,
+        )
+
+    def _outcome(
+        self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths, update: AttemptUpdate
+    ) -> _Outcome:
+        if update.phase is AttemptPhase.FAILED:
+            return _Outcome(_from_executor(update))
+        try:
+            return _Outcome(_from_document(self._objects.get(places.error)))
+        except errors.ObjectNotFound:
+            return self._outputs(template, places)
+
+    def _outputs(self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths) -> _Outcome:
+        try:
+            data = self._objects.get(places.outputs)
+        except errors.ObjectNotFound:
+            return self._without_outputs(template, places)
+        if len(data) > self._max_output_bytes:
+            text = f"{places.outputs} has {len(data)} bytes, the limit is {self._max_output_bytes}"
+            return _Outcome(Failure("OutputSizeExceeded", text, USER))
+        try:
+            outputs = literal_store.parse(places.outputs, data)
+        except literal_store.UnreadableLiterals as error:
+            return _Outcome(Failure("OutputsBadFormat", str(error), SYSTEM, recoverable=True))
+        self._literals.remember(places.outputs, outputs, len(data))
+        return _Outcome(outputs=outputs)
+
+    def _without_outputs(self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths) -> _Outcome:
+        if self._objects.exists(places.futures):
+            text = (
+                f"task {template.id.name} is dynamic: it wrote futures.pb, which this version of the sandbox "
+                "can't run. Use a static workflow, or run it locally."
+            )
+            return _Outcome(Failure("Unimplemented", text, USER))
+        if not template.interface.outputs.variables:
+            return _Outcome()
+        text = f"task {template.id.name} ended well, but wrote neither {places.outputs} nor an error"
+        return _Outcome(Failure("OutputsNotFound", text, SYSTEM, recoverable=True))
+
+    def _has_deck(self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths) -> bool:
+        wanted = template.metadata
+        if wanted.HasField("generates_deck") and not wanted.generates_deck.value:
+            return False
+        return template.HasField("container") and self._objects.exists(places.deck)
+
+    def _remember(
+        self,
+        running: Running,
+        node: Node,
+        template: tasks_pb2.TaskTemplate,
+        attempt: int,
+        outputs: literals_pb2.LiteralMap,
+    ) -> tuple[int, str]:
+        """Offer outputs to the catalog; that it refuses them is not the task's failure."""
+        overwrite = bool(running.spec.overwrite_cache)
+        try:
+            key = memoization.key(template, self._literals.get(running.places.inputs(node)))
+            source = running.key(node, attempt)
+            kept = memoization.record(self._database, key, outputs, source, template, overwrite=overwrite)
+        except errors.Unavailable:
+            raise
+        except (hashing.CacheKeyError, literal_store.UnreadableLiterals, errors.StoreError) as error:
+            _LOG.warning("%s: outputs of node %s not cached: %s", running.execution, node.unique_id, error)
+            return catalog_pb2.CACHE_PUT_FAILURE, ""
+        return catalog_pb2.CACHE_POPULATED, memoization.pack(kept)
+
+    def _release(self, running: Running, node: Node) -> None:
+        template = running.state.graph.task(node.spec)
+        if not (memoization.is_cacheable(template) and template.metadata.cache_serializable):
+            return
+        try:
+            key = memoization.key(template, self._literals.get(running.places.inputs(node)))
+            memoization.release(self._database, key, reservation_owner(running, node))
+        except (hashing.CacheKeyError, errors.NotFound) as error:
+            _LOG.warning(
+                "%s: reservation of node %s not released: %s", running.execution, node.unique_id, error
+            )
+
+
+def _from_executor(update: AttemptUpdate) -> Failure:
+    error = update.error
+    if error is None:
+        text = update.reason or "the executor gave no reason"
+        return Failure("UnknownError", text, SYSTEM, recoverable=True)
+    return Failure(error.code, error.message, error.kind.value, error.recoverable)
+
+
+def _from_document(data: bytes) -> Failure:
+    """error.pb as a failure."""
+    try:
+        document = errors_pb2.ErrorDocument.FromString(data)
+    except message.DecodeError as error:
+        return Failure("ErrorFileBadFormat", f"error.pb can't be read: {error}", SYSTEM, recoverable=True)
+    if not document.HasField("error"):
+        text = "error.pb holds no error. This is a bug of the task's SDK."
+        return Failure("ErrorFileBadFormat", text, SYSTEM, recoverable=True)
+    told = document.error
+    kind = SYSTEM if told.origin == execution_pb2.ExecutionError.SYSTEM else USER
+    recoverable = told.kind == errors_pb2.ContainerError.RECOVERABLE
+    return Failure(told.code, told.message, kind, recoverable)

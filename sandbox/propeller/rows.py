@@ -1,0 +1,246 @@
+"""From the engine's state to the rows that people see (`store.projections`).
+
+Closures are Flyte's (`admin.NodeExecutionClosure`, `admin.TaskExecutionClosure`), built anew from the state
+each time that a node or an attempt changed: a row never depends on what was written before.
+"""
+
+from __future__ import annotations
+
+from flyteidl.admin import node_execution_pb2, task_execution_pb2
+from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2
+from flyteidl.event import event_pb2
+from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
+
+from sandbox.idl import names
+from sandbox.propeller import memoization
+from sandbox.propeller.core.failures import Failure
+from sandbox.propeller.core.graph import NodeKind
+from sandbox.propeller.core.state import Attempt, ExecutionPhase, Node, NodePhase
+from sandbox.propeller.running import Running
+from sandbox.store.projections import ExecutionRow, NodeRow, TaskRow
+
+_MIB = 1024 * 1024
+_NODE_PHASES = {
+    NodePhase.IDLE: "UNDEFINED",
+    NodePhase.WAITING: "UNDEFINED",
+    NodePhase.PREPARING: "QUEUED",
+    NodePhase.QUEUED: "QUEUED",
+    NodePhase.RUNNING: "RUNNING",
+    NodePhase.SUCCEEDED: "SUCCEEDED",
+    NodePhase.FAILED: "FAILED",
+    NodePhase.ABORTED: "ABORTED",
+    NodePhase.SKIPPED: "SKIPPED",
+    NodePhase.TIMED_OUT: "TIMED_OUT",
+}
+
+
+def execution_row(running: Running, now: int) -> ExecutionRow:
+    """The execution as it stands."""
+    state = running.state
+    failure = state.failure if state.phase is ExecutionPhase.FAILED else None
+    end = state.nodes[state.scopes[0].base + state.scopes[0].graph.end] if state.scopes else None
+    return ExecutionRow(
+        id=running.id,
+        phase=state.phase.value,
+        started_at=state.started_at,
+        updated_at=state.ended_at or now,
+        duration=_seconds(state.started_at, state.ended_at),
+        outputs_uri=running.places.outputs(end) if state.outputs and end is not None else "",
+        error=None if failure is None else _error(failure).SerializeToString(),
+        error_kind=None if failure is None else failure.kind,
+        error_code=None if failure is None else failure.code.replace("\0", ""),
+        abort_cause=(state.abort_cause or "").replace("\0", ""),
+        terminal=state.is_terminal,
+    )
+
+
+def failed_row(execution_id: int, failure: Failure, now: int) -> ExecutionRow:
+    """An execution that failed without a state to tell of."""
+    return ExecutionRow(
+        id=execution_id,
+        phase=ExecutionPhase.FAILED.value,
+        started_at=now,
+        updated_at=now,
+        duration=0.0,
+        outputs_uri="",
+        error=_error(failure).SerializeToString(),
+        error_kind=failure.kind,
+        error_code=failure.code,
+        abort_cause="",
+        terminal=True,
+    )
+
+
+def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -> NodeRow:
+    """A node execution as it stands."""
+    failure = node.failure
+    phase = _NODE_PHASES[node.phase]
+    is_start = node.spec.kind is NodeKind.START
+    has_inputs = is_start or node.prepared
+    retry_group = "0" if node.owner >= 0 else ""
+    metadata = node_execution_pb2.NodeExecutionMetaData(
+        retry_group=retry_group,
+        is_parent_node=node.spec.kind is NodeKind.SUBWORKFLOW,
+        spec_node_id=node.spec.node_id,
+        is_array=node.spec.kind is NodeKind.ARRAY,
+    )
+    return NodeRow(
+        id=row_id,
+        execution_id=running.id,
+        node_id=node.unique_id,
+        parent_id=parent_id,
+        phase=phase,
+        input_uri=running.places.inputs(node) if has_inputs else "",
+        closure=_node_closure(running, node, phase).SerializeToString(),
+        metadata=metadata.SerializeToString(),
+        error_kind=None if failure is None else failure.kind,
+        error_code=None if failure is None else failure.code.replace("\0", ""),
+        cache_status=_cache_status(node),
+        started_at=node.started_at,
+        created_at=node.created_at,
+        updated_at=node.updated_at,
+        duration=_seconds(node.started_at, node.ended_at),
+    )
+
+
+def task_row(running: Running, node: Node, attempt: Attempt, node_row_id: int) -> TaskRow:
+    """A task execution as it stands."""
+    task = node.spec.proto.task_node.reference_id
+    return TaskRow(
+        node_execution_id=node_row_id,
+        retry_attempt=attempt.number,
+        project=task.project,
+        domain=task.domain,
+        name=task.name,
+        version=task.version,
+        phase=attempt.phase,
+        phase_version=attempt.version,
+        input_uri=running.places.inputs(node),
+        closure=_task_closure(running, node, attempt).SerializeToString(),
+        peak_memory=attempt.peak_memory,
+        memory_limit=attempt.memory_limit,
+        started_at=attempt.started_at,
+        created_at=attempt.created_at,
+        updated_at=attempt.updated_at,
+        duration=_seconds(attempt.started_at, attempt.ended_at),
+    )
+
+
+def over_limit(attempt: Attempt) -> str:
+    """What to tell a person about an attempt that used more memory than it asked to be limited to; else
+    empty.
+    """
+    peak, limit = attempt.peak_memory, attempt.memory_limit
+    if peak is None or not limit or peak <= limit:
+        return ""
+    return f"used {round(peak / _MIB)} MiB of {round(limit / _MIB)} MiB: a cluster would kill this"
+
+
+def _node_closure(running: Running, node: Node, phase: str) -> node_execution_pb2.NodeExecutionClosure:
+    closure = node_execution_pb2.NodeExecutionClosure(
+        phase=execution_pb2.NodeExecution.Phase.Value(phase),
+        created_at=_timestamp(node.created_at),
+        updated_at=_timestamp(node.updated_at),
+    )
+    if node.started_at:
+        closure.started_at.CopyFrom(_timestamp(node.started_at))
+        if node.ended_at:
+            closure.duration.CopyFrom(_duration(node.started_at, node.ended_at))
+    if node.failure is not None:
+        closure.error.CopyFrom(_error(node.failure))
+    elif node.phase is NodePhase.SUCCEEDED and node.outputs:
+        closure.output_uri = running.places.outputs(node)
+    if node.spec.kind is NodeKind.TASK:
+        _describe_task(running, node, closure)
+    elif node.spec.kind is NodeKind.LAUNCH_PLAN and isinstance(node.child, str):
+        closure.workflow_node_metadata.executionId.CopyFrom(
+            identifier_pb2.WorkflowExecutionIdentifier(
+                project=running.execution.project, domain=running.execution.domain, name=node.child
+            )
+        )
+    return closure
+
+
+def _describe_task(running: Running, node: Node, closure: node_execution_pb2.NodeExecutionClosure) -> None:
+    closure.task_node_metadata.cache_status = node.cache
+    if node.catalog:
+        closure.task_node_metadata.catalog_key.CopyFrom(memoization.unpack(node.catalog))
+    if node.attempts and node.attempt.deck:
+        closure.deck_uri = running.places.attempt(node, node.attempt.number).deck
+
+
+def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execution_pb2.TaskExecutionClosure:
+    template = running.state.graph.task(node.spec)
+    reasons = list(attempt.reasons)
+    warning = over_limit(attempt)
+    if warning:
+        reasons.append((attempt.ended_at, warning))
+    closure = task_execution_pb2.TaskExecutionClosure(
+        phase=execution_pb2.TaskExecution.Phase.Value(attempt.phase),
+        created_at=_timestamp(attempt.created_at),
+        updated_at=_timestamp(attempt.updated_at),
+        logs=[
+            execution_pb2.TaskLog(uri=uri, name=name, message_format=execution_pb2.TaskLog.UNKNOWN)
+            for name, uri in attempt.logs
+        ],
+        reason=reasons[-1][1] if reasons else "",
+        reasons=[task_execution_pb2.Reason(occurred_at=_timestamp(at), message=text) for at, text in reasons],
+        task_type=template.type,
+        metadata=_task_metadata(running, node, attempt, template.type),
+        event_version=1,
+    )
+    if attempt.started_at:
+        closure.started_at.CopyFrom(_timestamp(attempt.started_at))
+        if attempt.ended_at:
+            closure.duration.CopyFrom(_duration(attempt.started_at, attempt.ended_at))
+    if attempt.failure is not None:
+        closure.error.CopyFrom(_error(attempt.failure))
+    elif attempt.phase == "SUCCEEDED" and attempt.outputs:
+        closure.output_uri = running.places.attempt(node, attempt.number).outputs
+    memory = {"peak_memory_bytes": attempt.peak_memory, "memory_limit_bytes": attempt.memory_limit}
+    known = {name: value for name, value in memory.items() if value is not None}
+    if known:
+        values = {name: struct_pb2.Value(number_value=value) for name, value in known.items()}
+        closure.custom_info.CopyFrom(struct_pb2.Struct(fields=values))
+    return closure
+
+
+def _task_metadata(
+    running: Running, node: Node, attempt: Attempt, task_type: str
+) -> event_pb2.TaskExecutionMetadata:
+    instance = event_pb2.TaskExecutionMetadata.DEFAULT
+    if attempt.interruptible:
+        instance = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE
+    return event_pb2.TaskExecutionMetadata(
+        generated_name=names.unique_task_name(running.execution.name, node.unique_id, attempt.number),
+        plugin_identifier="echo" if task_type == "echo" else "container",
+        instance_class=instance,
+    )
+
+
+def _cache_status(node: Node) -> str | None:
+    if node.spec.kind is not NodeKind.TASK:
+        return None
+    return str(catalog_pb2.CatalogCacheStatus.Name(node.cache))
+
+
+def _error(failure: Failure) -> execution_pb2.ExecutionError:
+    return execution_pb2.ExecutionError(
+        code=failure.code,
+        message=failure.message,
+        kind=execution_pb2.ExecutionError.ErrorKind.Value(failure.kind),
+    )
+
+
+def _timestamp(at: int) -> timestamp_pb2.Timestamp:
+    seconds, micros = divmod(at, 1_000_000)
+    return timestamp_pb2.Timestamp(seconds=seconds, nanos=micros * 1000)
+
+
+def _duration(start: int, end: int) -> duration_pb2.Duration:
+    seconds, micros = divmod(max(0, end - start), 1_000_000)
+    return duration_pb2.Duration(seconds=seconds, nanos=micros * 1000)
+
+
+def _seconds(start: int, end: int) -> float | None:
+    return max(0, end - start) / 1e6 if start and end else None

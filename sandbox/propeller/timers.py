@@ -1,0 +1,32 @@
+"""Deadlines of the core thread: things to do at a time, soonest first."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+
+
+class Timers:
+    """A heap of deadlines (microseconds since the epoch). One thread only."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def at(self, deadline: int, action: Callable[[], None]) -> None:
+        """Have something done once the time has come."""
+        heapq.heappush(self._heap, (deadline, next(self._order), action))
+
+    def due(self, now: int) -> list[Callable[[], None]]:
+        """What is to be done now."""
+        actions = []
+        while self._heap and self._heap[0][0] <= now:
+            actions.append(heapq.heappop(self._heap)[2])
+        return actions
+
+    def seconds_left(self, now: int) -> float | None:
+        """How long until the next deadline; None if there is none."""
+        if not self._heap:
+            return None
+        return max(0.0, (self._heap[0][0] - now) / 1e6)
