@@ -29,6 +29,8 @@ from sandbox.store.object_info import ObjectInfo
 _SIDECARS = ".nanio-meta"
 _CONTENT_TYPE = "application/octet-stream"
 _READ_CHUNK = 1 << 20
+_LOCKS = 16
+"""Two threads that write one object take turns, so that the sidecar is that of the object which stays."""
 _TEMPORARY = ".tmp."
 """How nanio's own temporary files begin; they are in the listed folders."""
 
@@ -39,6 +41,7 @@ class DirectoryObjectStore:
     def __init__(self, root: Path) -> None:
         self._root = str(root)
         self._serial = itertools.count()
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._prefix = f"{os.getpid()}-{id(self):x}"
 
     def get(self, uri: str) -> bytes:
@@ -55,8 +58,10 @@ class DirectoryObjectStore:
         path, sidecar = self._path(address), self._sidecar(address)
         try:
             temporary = self._write_beside(path, data)
-            _remove(sidecar)
-            _replace(temporary, path)
+            with self._locks[hash(path) % _LOCKS]:
+                _remove(sidecar)
+                _replace(temporary, path)
+                self._describe(sidecar, data)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise errors.Conflict(
                 f"The object {uri} can't be written: a part of its path is an object, or it is a folder "
@@ -64,7 +69,6 @@ class DirectoryObjectStore:
             ) from error
         except OSError as error:
             raise _unavailable("written", uri, error) from error
-        self._describe(sidecar, data)
 
     def exists(self, uri: str) -> bool:
         return _is_file(self._path(addresses.parse(uri)))
@@ -144,8 +148,6 @@ class DirectoryObjectStore:
             # The keys `a` and `a.json/b` want the same name for a sidecar and for a folder: this one does
             # without, as if it had been put there by hand.
             return
-        except OSError as error:
-            raise _unavailable("described", sidecar, error) from error
 
     def _info(self, address: Address) -> ObjectInfo | None:
         path = self._path(address)

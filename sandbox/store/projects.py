@@ -77,14 +77,14 @@ def get(connection: Connection, identifier: str) -> Project:
 
 
 def list_page(connection: Connection, request: listing.Listing) -> listing.Page[Project]:
-    """Projects, in order of creation unless sorted; archived ones are hidden unless a filter speaks about
+    """Projects, by identifier unless sorted; archived ones are hidden unless a filter speaks about
     `state`.
     """
     statement = sa.select(*_COLUMNS)
     if not filters.mentions(request.filters, "state"):
         statement = statement.where(_T.c.state == 0)
     return listing.fetch(
-        connection, statement, request, _FIELDS, _from_row, tie=(_T.c.created_at, _T.c.identifier)
+        connection, statement, request, _FIELDS, _from_row, tie=(_T.c.identifier,)
     )
 
 

@@ -30,12 +30,13 @@ def test_a_transaction_commits_at_the_end_and_rolls_back_on_an_error(database: D
     with database.transaction() as connection:
         projects.create(connection, "kept")
 
-    class Trouble(Exception):
-        pass
+    def create_and_fail() -> None:
+        with database.transaction() as connection:
+            projects.create(connection, "dropped")
+            raise ZeroDivisionError
 
-    with pytest.raises(Trouble), database.transaction() as connection:
-        projects.create(connection, "dropped")
-        raise Trouble
+    with pytest.raises(ZeroDivisionError):
+        create_and_fail()
     with database.reading() as connection:
         assert projects.get(connection, "kept").name == "kept"
         with pytest.raises(errors.NotFound):
@@ -48,8 +49,9 @@ def test_errors_of_the_driver_become_ours(database: Database) -> None:
     )
     with pytest.raises(errors.NotFound, match="nowhere"), database.transaction() as connection:
         connection.exec_driver_sql(insert.format("nowhere"))
-    with pytest.raises(errors.AlreadyExists), database.transaction() as connection:
+    with database.transaction() as connection:
         connection.exec_driver_sql(insert.format("flytesnacks"))
+    with pytest.raises(errors.AlreadyExists), database.transaction() as connection:
         connection.exec_driver_sql(insert.format("flytesnacks"))
     with pytest.raises(errors.InvalidRequest, match="NUL"), database.transaction() as connection:
         projects.create(connection, "with\0nul")
@@ -92,10 +94,15 @@ def test_a_server_that_dies_within_a_transaction_gives_one_clear_error(
     own_server: servers.PostgresServer,
 ) -> None:
     database = Database(DatabaseSettings(own_server.url()))
-    with pytest.raises(errors.DatabaseUnavailable), database.transaction() as connection:
-        connection.exec_driver_sql("SELECT 1")
-        own_server.kill()
-        connection.exec_driver_sql("SELECT 1")
+
+    def ask_before_and_after_its_death() -> None:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("SELECT 1")
+            own_server.kill()
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(errors.DatabaseUnavailable):
+        ask_before_and_after_its_death()
     own_server.start()
     assert _answer(database) == 42
     database.close()
@@ -137,9 +144,14 @@ def test_notifications_arrive_after_the_commit(database: Database) -> None:
 
 def test_a_rolled_back_notification_is_never_heard(database: Database) -> None:
     listener = database.listen("executions")
-    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
-        databases.notify(connection, "executions", "1")
-        _ = 1 / 0
+
+    def notify_and_fail() -> None:
+        with database.transaction() as connection:
+            databases.notify(connection, "executions", "1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        notify_and_fail()
     assert listener.wait(0.05) == []
     listener.close()
 
