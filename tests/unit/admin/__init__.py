@@ -1,0 +1,3 @@
+"""The admin room's pure parts."""
+
+from __future__ import annotations
