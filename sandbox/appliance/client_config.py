@@ -1,12 +1,13 @@
-"""The config file through which `pyflyte` and `flytectl` find the sandbox, and the variables that say the same.
+"""The config file through which `pyflyte` and `flytectl` find the sandbox, and the variables that say the
+same.
 
-`~/.flyte/config-<name>.yaml` (so `config-sandbox.yaml`, as flytectl calls it, for the sandbox of the default name) is
-always written. flytekit and flytectl read it when `FLYTECTL_CONFIG` points to it; without that variable they read
-`~/.flyte/config.yaml`. The default sandbox therefore writes that one too, but only where there is none and nothing
-else that flytekit would read first.
+`~/.flyte/config-<name>.yaml` (so `config-sandbox.yaml`, as flytectl calls it, for the sandbox of the
+default name) is always written. flytekit and flytectl read it when `FLYTECTL_CONFIG` points to it; without
+that variable they read `~/.flyte/config.yaml`. The default sandbox therefore writes that one too, but only
+where there is none and nothing else that flytekit would read first.
 
-A file is ours when its first line says so. One that isn't is never lost: `config-<name>.yaml` is moved aside and
-comes back when the sandbox is torn down, and `config.yaml` is left alone.
+A file is ours when its first line says so. One that isn't is never lost: `config-<name>.yaml` is moved
+aside and comes back when the sandbox is torn down, and `config.yaml` is left alone.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def write(state: SandboxState, endpoints: Endpoints) -> Written:
 
 
 def remove(state: SandboxState) -> tuple[Path, ...]:
-    """Delete what `write` wrote for this sandbox, and put back what it moved aside. Returns the deleted files."""
+    """Delete what `write` wrote for this sandbox, and put back what it moved aside. Returns the deleted
+    files."""
     directory = user_directory()
     if directory is None:
         return ()
@@ -122,7 +124,8 @@ def variables(state: SandboxState, endpoints: Endpoints) -> dict[str, str]:
 
 
 def _write_default(state: SandboxState, directory: Path, text: str) -> list[str]:
-    """`config.yaml`, which is read when no variable is set: only for the default sandbox, only where nothing is."""
+    """`config.yaml`, which is read when no variable is set: only for the default sandbox, only where
+    nothing is."""
     path = directory / "config.yaml"
     if state.name != DEFAULT_NAME or _owner(path) == str(state.root):
         if _owner(path) == str(state.root):
@@ -131,9 +134,7 @@ def _write_default(state: SandboxState, directory: Path, text: str) -> list[str]
     own = directory / f"config-{state.name}.yaml"
     for first in (directory / "config", path):
         if first.exists() and not _is_ours(first):
-            return [
-                f"{first} is yours and was left alone; to use the sandbox: export FLYTECTL_CONFIG={own}"
-            ]
+            return [f"{first} is yours and was left alone; to use the sandbox: export FLYTECTL_CONFIG={own}"]
     write_atomically(path, text.encode())
     return []
 
