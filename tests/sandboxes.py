@@ -1,9 +1,10 @@
-"""A real embedded sandbox for tests and bench: started and stopped by the command line, in a home of its own."""
+"""A real embedded sandbox for tests and bench: run by the command line, in a home of its own."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from flyteidl.core import identifier_pb2, literals_pb2
 from flyteidl.service import admin_pb2_grpc, dataproxy_pb2_grpc
 
 PROJECT, DOMAIN = "flytesnacks", "development"
+ExecutionProto = identifier_pb2.WorkflowExecutionIdentifier
 TERMINAL = frozenset(
     core_execution.WorkflowExecution.Phase.Value(name)
     for name in ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
@@ -75,6 +77,42 @@ class Sandbox:
     def teardown(self) -> None:
         self.run("teardown", "--name", self.name, "--volume")
 
+    def project(self, *modules: Path) -> Path:
+        """A folder as a user's project: these modules in a package, and this interpreter's environment."""
+        folder = self.folder / "project"
+        package = folder / "workflows"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").touch()
+        for module in modules:
+            shutil.copy(module, package / module.name)
+        if not (folder / ".venv").exists():
+            (folder / ".venv").symlink_to(sys.prefix)
+        return folder
+
+    def pyflyte(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`pyflyte ARGUMENTS` in the project, with the config that the sandbox wrote."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("pyflyte")), *arguments],
+            env=self.environ | {"FLYTECTL_CONFIG": str(self.client_config)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=self.folder / "project",
+            check=False,
+        )
+        if check and done.returncode != 0:
+            said = f"{done.stdout}\n{done.stderr}"
+            raise CommandFailed(f"pyflyte {' '.join(arguments)}: exit {done.returncode}\n{said}")
+        return done
+
+    def register(self, version: str) -> None:
+        """Everything of the project, by fast registration."""
+        self.pyflyte("register", "-p", PROJECT, "-d", DOMAIN, "--version", version, "workflows")
+
+    @property
+    def client_config(self) -> Path:
+        return Path(self.environ["HOME"]) / ".flyte" / f"config-{self.name}.yaml"
+
     def kill(self, component: str) -> int:
         """SIGKILL the process of a component; its pid."""
         pid = next(c["pid"] for c in self.status()["components"] if c["name"] == component)
@@ -101,7 +139,7 @@ class Client:
 
     def create_execution(
         self, plan: str, version: str, inputs: literals_pb2.LiteralMap, *, max_parallelism: int = 0
-    ) -> identifier_pb2.WorkflowExecutionIdentifier:
+    ) -> ExecutionProto:
         spec = execution_pb2.ExecutionSpec(
             launch_plan=identifier_pb2.Identifier(
                 resource_type=identifier_pb2.LAUNCH_PLAN,
@@ -117,12 +155,12 @@ class Client:
         )
         return self.admin.CreateExecution(request).id
 
-    def get(self, execution: identifier_pb2.WorkflowExecutionIdentifier) -> execution_pb2.Execution:
+    def get(self, execution: ExecutionProto) -> execution_pb2.Execution:
         return self.admin.GetExecution(execution_pb2.WorkflowExecutionGetRequest(id=execution))
 
     def wait(
         self,
-        execution: identifier_pb2.WorkflowExecutionIdentifier,
+        execution: ExecutionProto,
         timeout: float = 60,
         interval: float = 0.005,
     ) -> execution_pb2.Execution:
@@ -137,9 +175,7 @@ class Client:
                 raise TimeoutError(f"{execution.name} is still {phase} after {timeout} s")
             time.sleep(interval)
 
-    def outputs(
-        self, execution: identifier_pb2.WorkflowExecutionIdentifier
-    ) -> Mapping[str, literals_pb2.Literal]:
+    def outputs(self, execution: ExecutionProto) -> Mapping[str, literals_pb2.Literal]:
         data = self.admin.GetExecutionData(execution_pb2.WorkflowExecutionGetDataRequest(id=execution))
         return data.full_outputs.literals
 

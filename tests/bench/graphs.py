@@ -1,4 +1,4 @@
-"""Workflows of echo tasks, built straight from protobufs: they cost the engine its bookkeeping and nothing else."""
+"""Workflows of echo tasks, built straight from protobufs: the engine's bookkeeping and nothing else."""
 
 from __future__ import annotations
 

@@ -44,4 +44,5 @@ HEADER = f"{'measure':<52} {'min':>9} {'median':>9} {'max':>9}"
 def machine() -> str:
     """Whose numbers these are: a table without its machine says nothing."""
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, load {load}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}, load {load}"

@@ -106,7 +106,7 @@ def branching(x: int) -> str:
     )
 
 
-twice_plan = LaunchPlan.get_or_create(twice, name="tests.workflows.basics.twice_fixed", fixed_inputs={"x": 40})
+twice_plan = LaunchPlan.get_or_create(twice, name="basics.twice_fixed", fixed_inputs={"x": 40})
 
 
 @workflow
@@ -115,7 +115,7 @@ def launching() -> int:
 
 
 named_plan = LaunchPlan.get_or_create(
-    hello, name="tests.workflows.basics.hello_plan", default_inputs={"name": "launch plan"}
+    hello, name="basics.hello_plan", default_inputs={"name": "launch plan"}
 )
 
 
