@@ -122,7 +122,7 @@ def _plan(node: Node) -> EntityId:
 
 
 def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) -> execution_pb2.ExecutionSpec:
-    """What the child inherits: all that its parent's request said about how to run, short of notifications."""
+    """What the child inherits: all that its parent's request said about how to run, but for notifications."""
     parent = running.spec
     spec = execution_pb2.ExecutionSpec(
         launch_plan=node.spec.proto.workflow_node.launchplan_ref,

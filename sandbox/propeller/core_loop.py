@@ -88,7 +88,7 @@ class CoreLoop:
         self._durable: deque[tuple[Running, commands.Command]] = deque()
         self._delayed: set[tuple[int, int, int]] = set()
         """Attempts (execution, node, attempt) whose start waits for a store."""
-        self._numbers: list[int] = []
+        self._numbers: deque[int] = deque()
         self._broken: dict[int, Failure] = {}
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="propeller-io")
@@ -401,7 +401,7 @@ class CoreLoop:
         if missing > 0:
             self._numbers.extend(projections.node_numbers(connection, max(missing, _NUMBERS)))
         for running, unique_id in new:
-            running.node_rows[unique_id] = self._numbers.pop()
+            running.node_rows[unique_id] = self._numbers.popleft()
 
     def _committed(self, running: Running) -> None:
         running.committed += len(running.events)

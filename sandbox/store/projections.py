@@ -129,11 +129,12 @@ UPDATE executions AS e SET
     phase = CASE WHEN e.phase = 'ABORTING' AND NOT v.terminal THEN e.phase ELSE v.phase END,
     started_at = {_time("started_at")}, execution_updated_at = {_time("updated_at")}, duration = v.duration,
     outputs_uri = v.outputs_uri, error = v.error, error_kind = v.error_kind, error_code = v.error_code,
-    abort_cause = CASE WHEN e.abort_cause = '' THEN v.abort_cause ELSE e.abort_cause END, terminal = v.terminal,
+    abort_cause = CASE WHEN e.abort_cause = '' THEN v.abort_cause ELSE e.abort_cause END,
+    terminal = v.terminal,
     lease_owner = CASE WHEN v.terminal THEN NULL ELSE e.lease_owner END,
     lease_expires_at = CASE WHEN v.terminal THEN NULL ELSE e.lease_expires_at END
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::float8[], %s::text[], %s::bytea[], %s::text[],
-    %s::text[], %s::text[], %s::bool[])
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::float8[], %s::text[], %s::bytea[],
+    %s::text[], %s::text[], %s::text[], %s::bool[])
     AS v(id, phase, started_at, updated_at, duration, outputs_uri, error, error_kind, error_code, abort_cause,
     terminal)
 WHERE e.id = v.id

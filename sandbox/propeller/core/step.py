@@ -96,10 +96,7 @@ class Step:
         """Nothing holds the node back: it begins, or waits for a slot, or is skipped."""
         if node.phase is not NodePhase.IDLE:
             return
-        scope = self.state.scopes[node.scope]
-        if scope.phase is not ScopePhase.RUNNING and not (
-            scope.phase is ScopePhase.HANDLING and node.spec.inner
-        ):
+        if not self.state.scopes[node.scope].admits(node):
             return
         if node.blocked:
             self.skip(node)
