@@ -124,7 +124,7 @@ class DirectoryObjectStore:
         try:
             _write(temporary, data)
         except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
+            _make_folder(folder)
             _write(temporary, data)
         return temporary
 
@@ -189,6 +189,17 @@ class DirectoryObjectStore:
             except OSError:
                 return  # Not empty, or used by another one.
             folder = os.path.dirname(folder)
+
+
+def _make_folder(folder: str) -> None:
+    """Make a folder and those above it; from below, since all but the last one or two are there already."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_folder(os.path.dirname(folder))
+        _make_folder(folder)
 
 
 def _read(path: str) -> bytes:
