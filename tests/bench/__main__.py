@@ -1,7 +1,7 @@
 """`python -m tests.bench`: measure, and print one table.
 
-Everything is measured from outside, through the command line and the gRPC port, on a sandbox of its own. Latencies
-of executions are the client's: from the call of CreateExecution to the first GetExecution that shows the end.
+Everything is measured from outside, through the command line and the gRPC port, on a sandbox of its own.
+An execution's time is the client's: from CreateExecution to the first GetExecution that shows the end.
 """
 
 from __future__ import annotations

@@ -1,0 +1,51 @@
+"""One sandbox for the session, with the workflows of `tests/workflows` registered by `pyflyte register`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flytekit.configuration import Config
+from flytekit.remote import FlyteRemote
+
+from tests.sandboxes import DOMAIN, PROJECT, Client, Sandbox
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows" / "basics.py"
+VERSION = "v1"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Ready, with the project's environment as default and everything registered as version v1."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("engine"), "engine-tests")
+    project = sandbox.project(WORKFLOWS)
+    sandbox.start("--source", str(project))
+    try:
+        sandbox.register(VERSION)
+        yield sandbox
+    finally:
+        sandbox.teardown()
+
+
+@pytest.fixture(scope="session")
+def remote(sandbox: Sandbox) -> FlyteRemote:
+    """The SDK's own client, configured by nothing but the file that `sandbox start` wrote."""
+    config = Config.auto(str(sandbox.client_config))
+    return FlyteRemote(config, default_project=PROJECT, default_domain=DOMAIN)
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    """The raw stubs."""
+    client = Client(sandbox.status()["endpoints"]["target"])
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A file that tasks append to: what really ran."""
+    path = tmp_path / "journal"
+    path.touch()
+    return path
