@@ -73,9 +73,7 @@ def task(
         interface=interface({"x": INTEGER} if inputs is None else inputs, outputs or {"o0": INTEGER}),
         container=tasks_pb2.Container(image=image, args=["pyflyte-execute"]),
     )
-    return task_pb2.TaskCreateRequest(
-        id=task_id(name, version), spec=task_pb2.TaskSpec(template=template)
-    )
+    return task_pb2.TaskCreateRequest(id=task_id(name, version), spec=task_pb2.TaskSpec(template=template))
 
 
 def promise(variable: str, node: str, output: str) -> literals_pb2.Binding:
@@ -138,9 +136,7 @@ def launch_plan(
 
 def integer(value: int) -> literals_pb2.Literal:
     """An integer."""
-    return literals_pb2.Literal(
-        scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(integer=value))
-    )
+    return literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(integer=value)))
 
 
 def string(value: str) -> literals_pb2.Literal:

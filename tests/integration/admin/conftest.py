@@ -37,9 +37,7 @@ class Admin:
 def serve(context: AdminContext) -> Iterator[Admin]:
     """Serve until the test is over."""
     limit = context.settings.max_message_size
-    server = grpc.server(
-        futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", limit)]
-    )
+    server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", limit)])
     services.add_to(server, context)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -43,5 +43,3 @@ def refused(code: grpc.StatusCode, *fragments: str) -> Iterator[Refusal]:
     refusal.trailers = tuple(error.trailing_metadata() or ())
     for fragment in fragments:
         assert fragment in refusal.message
-
-

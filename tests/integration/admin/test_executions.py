@@ -226,9 +226,7 @@ def test_a_failed_execution_has_its_error_whole_in_get_and_short_in_lists(admin:
 
 def test_an_abort_is_a_wish_that_the_engine_fulfils(admin: Admin) -> None:
     admin.admin.CreateExecution(builders.execution("mine"))
-    request = execution_pb2.ExecutionTerminateRequest(
-        id=builders.execution_id("mine"), cause="enough"
-    )
+    request = execution_pb2.ExecutionTerminateRequest(id=builders.execution_id("mine"), cause="enough")
     admin.admin.TerminateExecution(request)
     closure = get(admin, "mine").closure
     assert closure.phase == Phase.ABORTING
@@ -360,9 +358,7 @@ def test_time_is_accounted_for_as_spans(admin: Admin) -> None:
     closure.workflow_node_metadata.executionId.CopyFrom(builders.execution_id("child"))
     history.node("n1", closure=closure)
     history.execution("SUCCEEDED", terminal=True)
-    request = execution_pb2.WorkflowExecutionGetMetricsRequest(
-        id=builders.execution_id("mine"), depth=-1
-    )
+    request = execution_pb2.WorkflowExecutionGetMetricsRequest(id=builders.execution_id("mine"), depth=-1)
     span = admin.admin.GetExecutionMetrics(request).span
     assert span.workflow_id.name == "mine"
     kinds = [each.WhichOneof("id") for each in span.spans]

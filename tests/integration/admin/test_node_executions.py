@@ -21,9 +21,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 def node_id(node: str) -> identifier_pb2.NodeExecutionIdentifier:
-    return identifier_pb2.NodeExecutionIdentifier(
-        execution_id=builders.execution_id("mine"), node_id=node
-    )
+    return identifier_pb2.NodeExecutionIdentifier(execution_id=builders.execution_id("mine"), node_id=node)
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +79,7 @@ def test_a_nodes_data_comes_inline_and_with_its_urls(admin: Admin) -> None:
     assert data.flyte_urls.outputs == "flyte://v1/flytesnacks/development/mine/n0/o"
     assert data.flyte_urls.deck == "flyte://v1/flytesnacks/development/mine/n0/d"
     with refused(NOT_FOUND, "dynamic"):
-        admin.admin.GetDynamicNodeWorkflow(
-            node_execution_pb2.GetDynamicNodeWorkflowRequest(id=node_id("n0"))
-        )
+        admin.admin.GetDynamicNodeWorkflow(node_execution_pb2.GetDynamicNodeWorkflowRequest(id=node_id("n0")))
 
 
 def test_attempts_are_listed_first_to_last(admin: Admin) -> None:
@@ -91,13 +87,9 @@ def test_attempts_are_listed_first_to_last(admin: Admin) -> None:
     attempts = admin.admin.ListTaskExecutions(request).task_executions
     assert [each.id.retry_attempt for each in attempts] == [0, 1]
     assert attempts[0].id.task_id == builders.task_id()
-    again = admin.admin.GetTaskExecution(
-        task_execution_pb2.TaskExecutionGetRequest(id=attempts[1].id)
-    )
+    again = admin.admin.GetTaskExecution(task_execution_pb2.TaskExecutionGetRequest(id=attempts[1].id))
     assert again.closure.output_uri == OUTPUTS
-    data = admin.admin.GetTaskExecutionData(
-        task_execution_pb2.TaskExecutionGetDataRequest(id=attempts[1].id)
-    )
+    data = admin.admin.GetTaskExecutionData(task_execution_pb2.TaskExecutionGetDataRequest(id=attempts[1].id))
     assert data.full_outputs == builders.literal_map(o0=builders.integer(2))
     assert data.flyte_urls.inputs == "flyte://v1/flytesnacks/development/mine/n0/1/i"
 

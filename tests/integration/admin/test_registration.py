@@ -30,9 +30,7 @@ def get(identifier: identifier_pb2.Identifier) -> common_pb2.ObjectGetRequest:
 
 
 def listing(name: str = "", **more: object) -> common_pb2.ResourceListRequest:
-    place = common_pb2.NamedEntityIdentifier(
-        project=builders.PROJECT, domain=builders.DOMAIN, name=name
-    )
+    place = common_pb2.NamedEntityIdentifier(project=builders.PROJECT, domain=builders.DOMAIN, name=name)
     return common_pb2.ResourceListRequest(id=place, **{"limit": 10, **more})
 
 
@@ -155,9 +153,7 @@ def test_one_version_of_a_launch_plan_is_active_at_a_time(registered: Admin) -> 
     stub.CreateTask(builders.task(version="v2"))
     stub.CreateWorkflow(builders.workflow(version="v2"))
     stub.CreateLaunchPlan(builders.launch_plan(version="v2"))
-    name = common_pb2.NamedEntityIdentifier(
-        project=builders.PROJECT, domain=builders.DOMAIN, name="flow"
-    )
+    name = common_pb2.NamedEntityIdentifier(project=builders.PROJECT, domain=builders.DOMAIN, name="flow")
     active = launch_plan_pb2.ActiveLaunchPlanRequest(id=name)
     with refused(NOT_FOUND, "flow"):
         stub.GetActiveLaunchPlan(active)
@@ -169,9 +165,7 @@ def test_one_version_of_a_launch_plan_is_active_at_a_time(registered: Admin) -> 
         )
     assert stub.GetActiveLaunchPlan(active).id.version == "v2"
     listed = stub.ListActiveLaunchPlans(
-        launch_plan_pb2.ActiveLaunchPlanListRequest(
-            project=builders.PROJECT, domain=builders.DOMAIN, limit=5
-        )
+        launch_plan_pb2.ActiveLaunchPlanListRequest(project=builders.PROJECT, domain=builders.DOMAIN, limit=5)
     )
     assert [plan.id.version for plan in listed.launch_plans] == ["v2"]
     stub.UpdateLaunchPlan(
@@ -251,9 +245,7 @@ def test_documentation_comes_back(admin: Admin) -> None:
 
 
 def test_names_carry_a_description_and_a_state(registered: Admin) -> None:
-    name = common_pb2.NamedEntityIdentifier(
-        project=builders.PROJECT, domain=builders.DOMAIN, name="flow"
-    )
+    name = common_pb2.NamedEntityIdentifier(project=builders.PROJECT, domain=builders.DOMAIN, name="flow")
     registered.admin.UpdateNamedEntity(
         common_pb2.NamedEntityUpdateRequest(
             resource_type=identifier_pb2.WORKFLOW,
