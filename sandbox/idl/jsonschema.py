@@ -35,7 +35,9 @@ class _Comparison:
         source = _resolve(source, self._source_root)
         wanted_variants, source_variants = _variants(wanted), _variants(source)
         if wanted_variants or source_variants:
-            return self._each_fits(wanted_variants or [wanted], source_variants or [source])
+            # A plain field is not read as an optional one, nor the other way round: Flyte refuses it.
+            both = bool(wanted_variants and source_variants)
+            return both and self._each_fits(wanted_variants, source_variants)
         return (
             _same_type(wanted, source)
             and self._has_properties(wanted, source)

@@ -84,7 +84,7 @@ def only(template: workflow_pb2.WorkflowTemplate, **given: Any) -> CompileError:
             [node("n0", "add", {"a": 1}), node("n1", "say", {"text": promise("n0")})],
             ErrorCode.MISMATCHING_TYPES,
             "n1",
-            "'n0.o0' has type [integer], but it's assigned to the input variable 'n1.text' which has type [str",
+            "'n0.o0' has type [integer], but it's assigned to the input variable 'n1.text' which has",
         ),
         ([node("n0", "paint", {"colour": "blue"})], ErrorCode.ILLEGAL_ENUM_VALUE, "n0", "[red, green]"),
         ([node("n0", "sum", {"items": {"k": 1}})], ErrorCode.MISMATCHING_BINDINGS, "n0", "list[integer]"),

@@ -62,6 +62,8 @@ CHILD = dataclass("B", ["a", "b"], a={"type": "integer"}, b={"anyOf": [{"type": 
         (STRUCT, PARENT),
         (PARENT, STRUCT),
         (CHILD, PARENT),
+        (CHILD, dataclass("C", ["b"], b={"anyOf": [{"type": "string"}, {"type": "null"}]})),
+        (CHILD, dataclass("C", ["a"], a={})),
         (PARENT, PARENT),
     ],
 )
@@ -96,6 +98,8 @@ def test_flyte_casts(upstream: LiteralType, downstream: LiteralType) -> None:
         (NONE, schema()),
         (PARENT, CHILD),
         (dataclass("A", ["a"], a={"type": "string"}), PARENT),
+        (CHILD, dataclass("C", ["a"], a={"anyOf": [{"type": "integer"}, {"type": "null"}]})),
+        (CHILD, dataclass("C", ["b"], b={"type": "string"})),
         (LiteralType(), INTEGER),
         (LiteralType(), NONE),
     ],
