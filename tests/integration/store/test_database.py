@@ -197,3 +197,28 @@ def test_closing_or_waking_ends_a_wait_at_once(database: Database) -> None:
         thread.join(timeout=5)
         assert not thread.is_alive()
         listener.close()
+
+
+def test_a_reader_leaves_its_connection_fit_for_transactions(database_url: str) -> None:
+    database = Database(DatabaseSettings(database_url, pool_size=1))
+    with database.reading() as connection:
+        assert projects.get(connection, "flytesnacks")
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+    def create_and_fail() -> None:
+        with database.transaction() as connection:
+            projects.create(connection, "dropped")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        create_and_fail()
+    with pytest.raises(errors.NotFound), database.reading() as connection:
+        projects.get(connection, "dropped")
+    database.close()
+
+
+def test_a_reader_survives_a_lost_backend(database: Database) -> None:
+    with pytest.raises(errors.DatabaseUnavailable), database.reading() as connection:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT 42").scalar() == 42
