@@ -79,7 +79,7 @@ def taken(ports: Ports) -> list[Taken]:
     for field in fields(ports):
         port = getattr(ports, field.name)
         if not is_free(port):
-            found.append(Taken(port, field.name.replace("_", " "), processes.describe_listener(port)))
+            found.append(Taken(port, field.name, processes.describe_listener(port)))
     return found
 
 
