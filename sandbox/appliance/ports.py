@@ -56,6 +56,7 @@ class Taken(NamedTuple):
 
     port: int
     purpose: str
+    """The field of `Ports`."""
     holder: str
     """`pid 4242 (java)`, or empty when the system doesn't tell."""
 

@@ -30,13 +30,14 @@ def main() -> int:
         log.error("can't start: %s", exc)
         return 1
     # Imported late: a wrong configuration is told at once, not after half a second of imports.
+    from sandbox.server.edge import PortUnavailable  # noqa: PLC0415
     from sandbox.server.roles import ControlPlane  # noqa: PLC0415
     from sandbox.store.errors import StoreError  # noqa: PLC0415
 
     try:
         control_plane = ControlPlane(config)
-    except OSError as exc:
-        log.error("can't listen on %s:%d: %s", config.edge.host, config.edge.port, exc.strerror or exc)
+    except PortUnavailable as exc:
+        log.error("can't start: %s", exc)
         return 1
     signal.signal(signal.SIGHUP, lambda *_: control_plane.warm())
     try:

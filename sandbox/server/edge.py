@@ -29,6 +29,10 @@ _UNAVAILABLE = (
 log = logging.getLogger(__name__)
 
 
+class PortUnavailable(Exception):
+    """The edge port can't be listened on."""
+
+
 class Edge:
     """The listening port and its thread."""
 
@@ -39,6 +43,7 @@ class Edge:
         self._http_socket = str(http_socket)
         self._sniff_timeout = sniff_timeout
         self._listener = _listen(host, port)
+        self._port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
         self._server: asyncio.Server | None = None
@@ -47,10 +52,11 @@ class Edge:
     @property
     def port(self) -> int:
         """The port listened on; useful when it was given by the system."""
-        return int(self._listener.getsockname()[1])
+        return self._port
 
     def start(self) -> None:
         """Take connections from now on."""
+        self._listener.listen(_BACKLOG)
         self._thread.start()
 
     def stop(self) -> None:
@@ -108,9 +114,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError:
+    except OSError as exc:
         listener.close()
-        raise
+        raise PortUnavailable(f"can't listen on {host}:{port}: {exc.strerror or exc}") from exc
     listener.setblocking(False)
     return listener
 

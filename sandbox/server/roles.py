@@ -145,13 +145,16 @@ class ControlPlane:
 
     def _prepare_database(self) -> None:
         deadline = time.monotonic() + self._config.database.startup_timeout
+        told = ""
         while True:
             try:
                 migrate.upgrade(self._config.database.url)
                 break
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as exc:
                 if time.monotonic() > deadline:
                     raise
+                if str(exc) != told:
+                    log.info("waiting for the database: %s", told := str(exc))
                 time.sleep(_RETRY_SECONDS)
         with self._database.transaction() as connection:
             projects.seed(connection)

@@ -44,6 +44,7 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_worker_processes": "2",
     "max_parallel_workers": "0",
+    "max_logical_replication_workers": "0",
     "autovacuum_max_workers": "1",
     "huge_pages": "off",
     "jit": "off",
@@ -338,14 +339,15 @@ def _link(source: str | Path, target: str | Path) -> None:
 
 
 def _read_answer(connection: socket.socket) -> str | None:
-    kind = connection.recv(1)
-    if kind == b"R":
-        connection.sendall(struct.pack("!cI", b"X", 4))
-        return ""
-    if kind != b"E":
-        return None
-    received = b""
-    while chunk := connection.recv(4096):
-        received += chunk
-    fields = received[4:].split(b"\0")
-    return next((field[1:].decode() for field in fields if field.startswith(b"C")), "XX000")
+    """Read messages until the session is ready ("") or refused (its SQLSTATE)."""
+    with connection.makefile("rb") as stream:
+        while len(head := stream.read(5)) == 5:
+            kind, length = struct.unpack("!cI", head)
+            body = stream.read(length - 4)
+            if kind == b"Z":
+                connection.sendall(struct.pack("!cI", b"X", 4))
+                return ""
+            if kind == b"E":
+                fields = body.split(b"\0")
+                return next((field[1:].decode() for field in fields if field.startswith(b"C")), "XX000")
+    return None
