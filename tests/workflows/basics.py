@@ -95,12 +95,13 @@ def describe(label: str, x: int) -> str:
 
 @workflow
 def branching(x: int) -> str:
+    doubled = twice(x=x)  # a case is one node: flytekit drops nodes that are made inside of it
     return (
         conditional("size")
         .if_((x > 0) & (x < 10))
         .then(describe(label="small", x=x))
         .elif_(x >= 10)
-        .then(describe(label="large", x=twice(x=x)))
+        .then(describe(label="large", x=doubled))
         .else_()
         .fail("x must be positive")
     )
