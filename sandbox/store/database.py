@@ -26,7 +26,7 @@ import sqlalchemy.exc
 import sqlalchemy.pool
 from sqlalchemy import event
 
-from sandbox.store import errors
+from sandbox.store import errors, turns
 
 Connection = sa.Connection
 """What repositories take as their first argument."""
@@ -41,8 +41,7 @@ class DatabaseSettings:
     `postgresql://user@/name?host=/socket/dir&port=N`.
     """
     pool_size: int = 10
-    """Connections kept open at most; each costs the server about 1 MB. Threads that wait for one are not
-    served in order, so a gRPC server should have no more workers than this."""
+    """Connections kept open at most; each costs the server about 1 MB. Threads wait in line for them."""
     pool_timeout: float = 10.0
     """Seconds to wait for a free connection before giving up with `DatabaseUnavailable`."""
     connect_timeout: int = 5
@@ -60,13 +59,13 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
+        self._turns = turns.Turns(settings.pool_size)
         self._engine = sa.create_engine(
             "postgresql+psycopg2://",
             creator=self._connect,
             poolclass=sqlalchemy.pool.QueuePool,
             pool_size=settings.pool_size,
             max_overflow=0,
-            pool_timeout=settings.pool_timeout,
             pool_use_lifo=True,
             # The server's version and settings are asked once for each engine; nothing here depends on them.
             use_native_hstore=False,
@@ -95,12 +94,20 @@ class Database:
 
     @contextmanager
     def _checkout(self) -> Iterator[Connection]:
-        with errors.database():
-            connection = self._engine.connect()
+        if not self._turns.acquire(self._settings.pool_timeout):
+            raise errors.DatabaseUnavailable(
+                f"All {self._settings.pool_size} connections to the database have been in use for "
+                f"{self._settings.pool_timeout:g} seconds; try again in a moment."
+            )
         try:
-            yield connection
+            with errors.database():
+                connection = self._engine.connect()
+            try:
+                yield connection
+            finally:
+                connection.close()
         finally:
-            connection.close()
+            self._turns.release()
 
     def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers."""
