@@ -1,8 +1,9 @@
 """Fills the templates in a task's command and arguments.
 
-Flyte's task templates hold `{{ .Input }}`, `{{$outputPrefix}}` and the like (`flyteplugins`, package `template`):
-names are case-insensitive, a leading `.` or `$` is required, blanks inside the braces do not matter. What was put
-in is never looked at again, so that a string input that looks like a template stays what it is.
+Flyte's task templates hold `{{ .Input }}`, `{{$outputPrefix}}` and the like (`flyteplugins`, package
+`template`): names are case-insensitive, a leading `.` or `$` is required, blanks inside the braces do not
+matter. What was put in is never looked at again, so that a string input that looks like a template stays what
+it is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class RenderingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The values of the templates, as the task will see them: URIs, or paths where a file system is shared."""
+    """The values of the templates as the task will see them: URIs, or paths where files are shared."""
 
     input: str
     """The file with the task's inputs."""
@@ -52,7 +53,7 @@ def render(arguments: Iterable[str], places: Places, inputs: literals_pb2.Litera
 
 
 def literal_text(literal: literals_pb2.Literal) -> str:
-    """A literal as text in a command: primitives as Go prints them, files and tables as their URI, `[a,b]`."""
+    """A literal as text in a command: primitives as Go prints them, files and tables as URIs, `[a,b]`."""
     kind = literal.WhichOneof("value")
     if kind == "collection":
         return f"[{','.join(literal_text(item) for item in literal.collection.literals)}]"
@@ -108,11 +109,11 @@ def _scalar_text(scalar: literals_pb2.Scalar) -> str:
         case "primitive":
             return _primitive_text(scalar.primitive)
         case "blob":
-            return scalar.blob.uri
+            return str(scalar.blob.uri)
         case "schema":
-            return scalar.schema.uri
+            return str(scalar.schema.uri)
         case "structured_dataset":
-            return scalar.structured_dataset.uri
+            return str(scalar.structured_dataset.uri)
         case "union":
             return literal_text(scalar.union.value)
         case kind:
@@ -128,17 +129,17 @@ def _primitive_text(primitive: literals_pb2.Primitive) -> str:
         case "float_value":
             return _float_text(primitive.float_value)
         case "string_value":
-            return primitive.string_value
+            return str(primitive.string_value)
         case "datetime":
-            return primitive.datetime.ToJsonString()
+            return str(primitive.datetime.ToJsonString())
         case "duration":
-            return primitive.duration.ToJsonString()
+            return str(primitive.duration.ToJsonString())
         case _:
             raise RenderingError("a primitive without a value cannot be put into a command")
 
 
 def _float_text(value: float) -> str:
-    """As Go's `%v`: the shortest digits that come back the same, an exponent below 1e-4 and from a million on."""
+    """As Go's `%v`: the shortest digits that read back the same, an exponent from a million on."""
     if not math.isfinite(value):
         return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[repr(value)]
     exact = Decimal(repr(value)).normalize()

@@ -115,7 +115,7 @@ class ProcessExecutor:
     # Starting
 
     def _attach(self, attempt: _Attempt, marker: records.Marker) -> None:
-        """Somebody started it: ask the runner that did, which may have to be started to say that it is lost."""
+        """Somebody started it: ask that runner, which may have to be started to say that it is lost."""
         home = links.RunnerHome(Path(marker.runner))
         if not marker.runner or not (home.directory / protocol.CONFIG).exists():
             self._fail(attempt, failures.runner_lost())

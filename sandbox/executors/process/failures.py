@@ -1,8 +1,8 @@
 """What an ended process means to Flyte: which phase, which error, whose fault, and whether to try again.
 
 The rules are those of Flyte's pod plugin (`flyteplugins/go/tasks/pluginmachinery/flytek8s/pod_helper.go`): a
-non-zero exit is the user's and may be retried, a kill from outside is the system's, running out of memory is the
-user's and may be retried.
+non-zero exit is the user's and may be retried, a kill from outside is the system's, running out of memory is
+the user's and may be retried.
 """
 
 from __future__ import annotations

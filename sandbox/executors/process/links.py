@@ -1,7 +1,8 @@
 """The control plane's end of one runner: finds it or starts it, and finds it again when it died.
 
-A link has one thread, which reads what the runner says. Orders that are not finished are kept here and given to
-the runner again after every new connection; the runner knows from the attempts' directories what to do with them.
+A link has one thread, which reads what the runner says. Orders that are not finished are kept here and given
+to the runner again after every new connection; the runner knows from the attempts' directories what to do
+with them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _INHERITED = (
     "USER",
     "CUDA_VISIBLE_DEVICES",
 )
-"""What of this process's environment a task sees; besides, everything that starts with LC_ and the proxies."""
+"""What of this process's environment a task sees; besides, everything named LC_… and the proxies."""
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FLYTEKIT_PROGRAMS = ("pyflyte-execute", "pyflyte-fast-execute", "pyflyte-map-execute")
@@ -65,7 +65,7 @@ def environment_of(
     *,
     home: Path,
 ) -> dict[str, str]:
-    """The whole environment of a task: a clean one, as in a container, then from the general to the particular."""
+    """The whole environment of a task: a clean one, as in a container; the particular wins over the general."""
     env = _inherited(os.environ)
     env["PATH"] = f"{environment.bin}:{os.environ.get('PATH', _SYSTEM_PATH)}"
     env["HOME"] = str(home)
@@ -106,8 +106,8 @@ def _places(
 def _may_use_files(request: TaskRequest, container: containers.Container) -> bool:
     """Whether the task can be given paths for its metadata.
 
-    flytekit takes either, but writes the place of an offloaded literal into its outputs, where others must be able
-    to read it. Other programs get the URIs that they would get in a cluster.
+    flytekit takes either, but writes the place of an offloaded literal into its outputs, where others must be
+    able to read it. Other programs get the URIs that they would get in a cluster.
     """
     if _OFFLOADING in request.env:
         return False

@@ -1,4 +1,4 @@
-"""Ending the runners: for `sandbox stop` and `teardown`, because runners outlive the control plane on purpose."""
+"""Ending the runners, for `sandbox stop` and `teardown`: they outlive the control plane on purpose."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Starts the runner: `python <this directory> <the runner's own directory> <descriptor of its socket>`.
 
-This file is run by path, by whatever Python the task's environment has, so it makes the directory it lies in known
-as a package under a private name: nothing of the control plane can be imported from here, and nothing that lies
-here can shadow a user's module.
+This file is run by path, by whatever Python the task's environment has, so it makes the directory it lies in
+known as a package under a private name: nothing of the control plane can be imported from here, and nothing
+that lies here can shadow a user's module.
 """
 
 from __future__ import annotations

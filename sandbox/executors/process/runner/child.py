@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import random
 import signal
 import sys
-import tempfile
 import threading
-import time
 import traceback
-import types
 import typing
 
-from . import code, entry, processes, protocol, records, s3
+from . import code, entry, processes, protocol, records, renewal, s3
 
 ATTEMPT_VARIABLE = "FLYTE_SANDBOX_ATTEMPT"
 """In the environment of everything a task starts: the attempt's directory."""
@@ -23,7 +19,7 @@ ATTEMPT_VARIABLE = "FLYTE_SANDBOX_ATTEMPT"
 def become_task(
     order: protocol.Order, config: protocol.Config, marker: int, parent: int, inherited: list[int]
 ) -> typing.NoReturn:
-    """Run one attempt in this freshly forked process and end it. `inherited` are the runner's own descriptors."""
+    """Run one attempt in this forked process and end it. `inherited` are the runner's own descriptors."""
     exit_code = records.CANNOT_PREPARE
     try:
         os.setsid()
@@ -33,8 +29,8 @@ def become_task(
         _claim(marker)
         scratch = records.scratch_directory(config.tasks_root, order.directory)
         work = _enter(order.directory, scratch)
-        _take_environment({**order.env, "TMPDIR": scratch, ATTEMPT_VARIABLE: order.directory})
-        _forget_the_runner(work)
+        renewal.take_environment(_environment(order, work, scratch))
+        renewal.renew(work, scratch)
         command = _bring_code(order, config, work)
         exit_code = entry.execute(command)
     except (code.CodeError, s3.StoreError, OSError) as exc:
@@ -81,34 +77,20 @@ def _enter(directory: str, scratch: str) -> str:
     return work
 
 
-def _take_environment(env: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(env)
-    time.tzset()
-    tempfile.tempdir = None
-
-
-def _forget_the_runner(work: str) -> None:
-    """Nothing that the task can see should show that its interpreter has lived before."""
-    extra = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:] = [work, *extra, *sys.path]
-    # multiprocessing's "spawn" looks up the main module's file and would run the runner's.
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    random.seed()
-    flyte_random = getattr(sys.modules.get("flytekit.interfaces.random"), "random", None)
-    if flyte_random is not None:
-        flyte_random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+def _environment(order: protocol.Order, work: str, scratch: str) -> dict[str, str]:
+    """The order's environment; programs that the task starts import the task's code too."""
+    path = order.env.get("PYTHONPATH")
+    return {
+        **order.env,
+        "PYTHONPATH": f"{work}{os.pathsep}{path}" if path else work,
+        "TMPDIR": scratch,
+        ATTEMPT_VARIABLE: order.directory,
+    }
 
 
 def _bring_code(order: protocol.Order, config: protocol.Config, work: str) -> list[str]:
     if order.code is not None:
         code.overlay(work, order.code)
-    # Programs that the task starts import its code too.
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{work}{os.pathsep}{before}" if before else work
     fast = entry.split_fast(order.argv)
     if fast is None:
         return order.argv

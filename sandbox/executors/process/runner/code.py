@@ -1,8 +1,9 @@
-"""The code a task runs: an image's snapshot and a fast-registered distribution, seen in the working directory.
+"""The code a task runs: an image's snapshot and a fast-registered distribution, seen in the working
+directory.
 
-A distribution is fetched and unpacked once into the executor's cache; every attempt has a working directory of its
-own that holds symbolic links to the top-level entries. Nothing is written where the template says `/root` or any
-other destination: there, the working directory stands in for it.
+A distribution is fetched and unpacked once into the executor's cache; every attempt has a working directory
+of its own that holds symbolic links to the top-level entries. Nothing is written where the template says
+`/root` or any other destination: there, the working directory stands in for it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _fetch_into(uri: str, directory: str, store: s3.Store) -> None:
         except (tarfile.TarError, EOFError, OSError) as exc:
             raise CodeError(f"the distribution {uri} cannot be unpacked: {exc}") from exc
         os.unlink(archive)
-    # Modules at the top level are imported through links, which would leave their bytecode in each working directory.
+    # Modules at the top level are imported through links, so their bytecode would stay in each working directory.
     os.makedirs(os.path.join(beside, "__pycache__"), exist_ok=True)
     os.rename(beside, directory)
 

@@ -1,8 +1,8 @@
 """Runs a task's command in a process that was forked for it.
 
-flytekit's own entry points run right here, in the interpreter that has them imported already; everything else is
-exec'ed. `pyflyte-fast-execute` is understood rather than called: it would unpack into the template's destination,
-which on this machine may be somebody's home, and start a second interpreter.
+flytekit's own entry points run right here, in the interpreter that has them imported already; everything else
+is exec'ed. `pyflyte-fast-execute` is understood rather than called: it would unpack into the template's
+destination, which on this machine may be somebody's home, and start a second interpreter.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class Memory:
         self.largest = 0
         """Bytes: the largest sum seen at one instant."""
         self._inherited = inherited
-        """What the kernel counts for the process although it was the runner's, before it became another program."""
+        """What the kernel counts for the process but was the runner's, before it became another program."""
 
     def peak(self, reported: int) -> int | None:
         """The peak once the task has ended; `reported` is what the kernel says of its first process."""
@@ -36,7 +36,7 @@ def usage_bytes(usage: resource.struct_rusage) -> int:
 
 
 def sample(tasks: typing.Iterable[Memory]) -> None:
-    """Look once at every task. The first process counts whole, the others with what they share with nobody."""
+    """Look once at every task. Its first process counts whole, others with what they share with nobody."""
     by_session = {task.pid: task for task in tasks}
     sums = dict.fromkeys(by_session, 0)
     for found in processes.all_stats():

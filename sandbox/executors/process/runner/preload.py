@@ -14,6 +14,8 @@ import sys
 import traceback
 import typing
 
+from . import legacy
+
 _MODULES = (
     "flytekit",
     "flytekit.bin.entrypoint",
@@ -22,6 +24,7 @@ _MODULES = (
     "flytekit.types.file",
     "flytekit.types.directory",
     "flytekit.types.schema",
+    "flytekit.extras.persistence",
     "s3fs",
     "aiobotocore.session",
 )
@@ -37,6 +40,7 @@ def preload() -> str:
             continue
     flytekit: typing.Any = sys.modules.get("flytekit")
     if flytekit is not None:
+        legacy.register()
         for warm in (_warm_types, _warm_task, _warm_file_system, _warm_s3_client):
             try:
                 warm(flytekit)
@@ -81,7 +85,7 @@ def warm_task(a: int) -> int:
 
 
 def _warm_file_system(flytekit: typing.Any) -> None:
-    """What the first file system of a class makes of that class; asynchronous, because others start a thread."""
+    """What the first file system of a class makes of that class; an asynchronous one starts no thread."""
     s3fs: typing.Any = sys.modules.get("s3fs")
     if s3fs is not None:
         s3fs.S3FileSystem(key="-", secret="-", asynchronous=True, skip_instance_cache=True)
@@ -90,8 +94,8 @@ def _warm_file_system(flytekit: typing.Any) -> None:
 def _warm_s3_client(flytekit: typing.Any) -> None:
     """What botocore reads and compiles for its first S3 client: 0.1 s for each process that starts anew.
 
-    A session has a loader of its own, which reads megabytes of JSON; from here on all sessions without a data path
-    share one that has read them. It is only ever read from, within one session as well as among several.
+    A session has a loader of its own, which reads megabytes of JSON; from here on all sessions without a data
+    path share one that has read them. It is only ever read from, within one session as well as among several.
     """
     session: typing.Any = sys.modules.get("botocore.session")
     if session is None:

@@ -1,7 +1,8 @@
-"""What the kernel knows about processes: start times, sessions, memory. Linux's /proc; elsewhere, less is known."""
+"""What the kernel knows about processes: start times, sessions, memory. Without /proc, less is known."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -122,7 +123,5 @@ def signal_session(session: int, number: int, *, not_before: int = 0) -> int:
 
 def send(pid: int, number: int) -> None:
     """Signal a process that may be gone already."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

@@ -1,8 +1,8 @@
 """What control plane and runner say to each other: one JSON document a line on a Unix socket.
 
-The control plane sends `start` (again after every reconnect: starting is idempotent) and `abort`; the runner sends
-`hello` once it is warm, then for every attempt that was asked for `queued`, `running` and `finished`, to every
-connected client. An attempt is named by its directory.
+The control plane sends `start` (again after every reconnect: starting is idempotent) and `abort`; the runner
+sends `hello` once it is warm, then for every attempt that was asked for `queued`, `running` and `finished`,
+to every connected client. An attempt is named by its directory.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Config(typing.NamedTuple):
     s3_access_key: str
     s3_secret_key: str
     object_roots: dict[str, str]
-    """URI prefix → directory: objects that this machine holds as files (`s3://my-s3-bucket/` → `…/my-s3-bucket/`)."""
+    """URI prefix → directory, for objects that this machine holds as files: `s3://` → `<state>/objects`."""
 
 
 class Order(typing.NamedTuple):

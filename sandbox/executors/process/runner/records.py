@@ -1,7 +1,7 @@
 """What is known about an attempt on disk: the files in its directory and what is in them.
 
-Shared by the runner, which writes them, and the control plane, which reads them. A file appears whole or not at
-all (written beside, then renamed), except the marker, whose mere existence is its message.
+Shared by the runner, which writes them, and the control plane, which reads them. A file appears whole or not
+at all (written beside, then renamed), except the marker, whose mere existence is its message.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typing
 LOG = "log"
 """stdout and stderr as they come."""
 MARKER = "marker.json"
-"""Created before the fork: this attempt must never be started again. One JSON document a line, see `Marker`."""
+"""Created before the fork: never start this attempt again. One JSON document a line, see `Marker`."""
 RESULT = "result.json"
 """Written once the process has ended."""
 WORK = "work"
@@ -36,7 +36,7 @@ class Marker(typing.NamedTuple):
     pid: int
     """The attempt's process, leader of its own session; 0 if it died before it could say."""
     process_started: int
-    """The kernel's start time of that process in clock ticks, which tells it from a later one of the same id."""
+    """The kernel's start time of that process in clock ticks: it tells it from a later one of the same id."""
 
 
 class Result(typing.NamedTuple):

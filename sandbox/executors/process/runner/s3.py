@@ -1,7 +1,7 @@
 """A small S3 client: Signature Version 4 over the standard library's HTTP, streaming, for one endpoint.
 
-Used for code distributions, and by `legacy` for flytekits that would call the `aws` program. Path-style addresses
-only. See "Authenticating Requests (AWS Signature Version 4)" in Amazon's S3 API reference.
+Used for code distributions, and by `legacy` for flytekits that would call the `aws` program. Path-style
+addresses only. See "Authenticating Requests (AWS Signature Version 4)" in Amazon's S3 API reference.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """The runner's loop: takes orders, forks, waits, measures, reports. One thread, no polling but of memory.
 
-Everything that must survive this process is in the attempts' directories (`records`); what is kept here is only
-what a living child needs. When this process dies, its children die with it.
+Everything that must survive this process is in the attempts' directories (`records`); what is kept here is
+only what a living child needs. When this process dies, its children die with it.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import errno
 import fcntl
 import heapq
@@ -67,8 +68,9 @@ class Runner:
     def run(self) -> None:
         """Serve until there is nobody left to serve, or until told to stop."""
         processes.adopt_orphans()
-        self._catch_signals()
         version = preload.preload()
+        # After the preload, because flytekit sets handlers of its own when it is imported.
+        self._catch_signals()
         self._hello = {
             "pid": os.getpid(),
             "python": sys.version.split()[0],
@@ -175,7 +177,7 @@ class Runner:
             self._after(_MEASURE_EVERY, self._measure)
 
     def _descriptors(self) -> list[int]:
-        """What a child must close: the runner's own files, above all the lock, which would outlive the runner."""
+        """What a child must close: the runner's own files, above all its lock, which would outlive it."""
         poll: typing.Any = self._selector
         mine = [self._lock, self._wake_read, self._wake_write, self._listener.fileno(), poll.fileno()]
         return mine + [connection.fileno() for connection in self._connections]
@@ -235,10 +237,8 @@ class Runner:
 
     def _sweep(self, task: _Task) -> None:
         """End what a task left behind: its session, and processes that left the session."""
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(task.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         mine = [pid for pid in processes.children(os.getpid()) if pid not in self._tasks]
         for pid in mine:
             found = processes.stat(pid)
@@ -271,11 +271,9 @@ class Runner:
         self._record(directory, records.Result("lost", None, None, started_at, time.time(), None, ""))
 
     def _record(self, directory: str, result: records.Result) -> None:
-        try:
+        # Where the attempt's directory was removed under the task, there is nobody left who would ask.
+        with contextlib.suppress(FileNotFoundError):
             records.write_result(directory, result)
-        except FileNotFoundError:
-            # The attempt's directory was removed under the task: there is nobody left who would ask.
-            pass
         self._known.pop(directory, None)
         self._tell(protocol.FINISHED, directory, result=result._asdict())
 
@@ -341,7 +339,7 @@ class Runner:
 
 
 def main(directory: str, listening: int) -> None:
-    """Be the runner of a directory, unless it has one already. `listening` is the descriptor of its socket."""
+    """Be the runner of a directory, unless it has one already. `listening`: the descriptor of its socket."""
     lock = os.open(os.path.join(directory, protocol.LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -372,7 +370,5 @@ def _message(kind: str, directory: str, **more: typing.Any) -> bytes:
 
 
 def _unlink(path: str) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass

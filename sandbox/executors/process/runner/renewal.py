@@ -1,0 +1,64 @@
+"""What a forked process must not have in common with its runner, nor with its siblings.
+
+A library that was imported before the fork made up its mind there about temporary directories, random numbers
+and what to remove at exit. Two tasks that share a temporary directory would exchange their outputs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+import time
+import types
+import typing
+import weakref
+
+
+def take_environment(env: dict[str, str]) -> None:
+    """Have exactly this environment, and let what was derived from the old one follow."""
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    tempfile.tempdir = None
+
+
+def renew(work: str, scratch: str) -> None:
+    """Make this process one of its own: `work` leads its import path, libraries may write in `scratch`."""
+    extra = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = [work, *(entry for entry in extra if entry != work), *sys.path]
+    # multiprocessing's "spawn" looks up the main module's file and would run the runner's.
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    _keep_what_the_runner_has()
+    _reseed()
+    _move_flytekit(scratch)
+
+
+def _keep_what_the_runner_has() -> None:
+    """The runner's temporary directories are not this process's to remove when it ends."""
+    registered: typing.Any = getattr(weakref.finalize, "_registry", {})
+    for finalizer in list(registered):
+        finalizer.atexit = False
+
+
+def _reseed() -> None:
+    """Python's own generator reseeds itself on a fork; these do not."""
+    flyte_random: typing.Any = getattr(sys.modules.get("flytekit.interfaces.random"), "random", None)
+    if isinstance(flyte_random, random.Random):
+        flyte_random.seed()
+    numpy: typing.Any = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+def _move_flytekit(scratch: str) -> None:
+    """flytekit makes a directory when it is imported; older ones put every task's outputs together there."""
+    persistence: typing.Any = sys.modules.get("flytekit.core.data_persistence")
+    provider: typing.Any = getattr(persistence, "default_local_file_access_provider", None)
+    if provider is not None:
+        home = os.path.join(scratch, "flytekit")
+        # In place, because contexts that exist already hold this very object.
+        provider.__init__(
+            local_sandbox_dir=os.path.join(home, "sandbox"), raw_output_prefix=os.path.join(home, "raw")
+        )
