@@ -83,9 +83,7 @@ def list_page(connection: Connection, request: listing.Listing) -> listing.Page[
     statement = sa.select(*_COLUMNS)
     if not filters.mentions(request.filters, "state"):
         statement = statement.where(_T.c.state == 0)
-    return listing.fetch(
-        connection, statement, request, _FIELDS, _from_row, tie=(_T.c.identifier,)
-    )
+    return listing.fetch(connection, statement, request, _FIELDS, _from_row, tie=(_T.c.identifier,))
 
 
 def update(

@@ -1,7 +1,7 @@
 """Taking turns at a few things, first come, first served.
 
-The standard semaphore and SQLAlchemy's pool let a thread that comes back at once overtake those that wait; under
-load, some wait for seconds. Here who gives something back hands it to the one who has waited longest.
+The standard semaphore and SQLAlchemy's pool let a thread that comes back at once overtake those that wait;
+under load, some wait for seconds. Here who gives something back hands it to the one who has waited longest.
 """
 
 from __future__ import annotations

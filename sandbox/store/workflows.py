@@ -44,7 +44,7 @@ _HEAD = (
 )
 _SELECT = sa.select(*_HEAD, _T.c.closure, _T.c.created_at, _T.c.updated_at)
 _SELECT_LIGHT = sa.select(
-    *_HEAD, sa.literal_column("''::bytea").label("closure"), _T.c.created_at, _T.c.updated_at
+    *_HEAD, sa.literal_column("''::bytea", sa.LargeBinary).label("closure"), _T.c.created_at, _T.c.updated_at
 )
 _GET = _SELECT.where(
     _T.c.project == sa.bindparam("project"),

@@ -151,6 +151,7 @@ def test_lists_of_workflows_leave_the_closures_out(database: Database) -> None:
         listed = workflows.list_page(connection, "flytesnacks", "development", "w", Listing()).items[0]
     assert created.closure == b"c"
     assert listed.closure == b""
+    assert isinstance(listed.closure, bytes)
     assert listed.entity == created.entity
 
 
