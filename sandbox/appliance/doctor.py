@@ -124,7 +124,7 @@ def _ports(state: SandboxState) -> Finding:
         return Finding(title, Verdict.GOOD, f"held by the sandbox: {_numbers(wanted)}")
     taken = ports.taken(wanted)
     if taken:
-        holders = "; ".join(f"{port.port} ({port.purpose}): {port.holder or 'unknown'}" for port in taken)
+        holders = "; ".join(f"{port.port} ({port.purpose.replace('_', ' ')}): {port.holder or 'unknown'}" for port in taken)
         return Finding(
             title,
             Verdict.BAD,

@@ -14,6 +14,7 @@ from sandbox.cli.terminal import Terminal
 def report(exc: Exception, words: list[str]) -> int:
     """Tell about the error on stderr, and with `-o json` as an object on stdout too; returns the exit code.
     """
+    words = words[: words.index("--")] if "--" in words else words  # behind it are another program's
     if any(word in ("-v", "--verbose") for word in words):
         traceback.print_exception(exc, file=sys.stderr)
     error = exc if isinstance(exc, ApplianceError) else _unforeseen(exc)
