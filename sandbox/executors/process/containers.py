@@ -45,9 +45,9 @@ def of(template: tasks_pb2.TaskTemplate) -> Container:
 def _of_container(container: tasks_pb2.Container) -> Container:
     if container.data_config.enabled:
         raise UnrunnableTaskError(
-            f"This is a ContainerTask of image {container.image!r}; it needs Docker, which the embedded
-            profile " "does not use: start the sandbox with a profile that runs pods (`sandbox start --profile
-            sandbox`)."
+            f"This is a ContainerTask of image {container.image!r}; it needs Docker, which the embedded "
+            "profile does not use: start the sandbox with a profile that runs pods "
+            "(`sandbox start --profile sandbox`)."
         )
     memory = [
         entry.value

@@ -65,7 +65,7 @@ def environment_of(
     *,
     home: Path,
 ) -> dict[str, str]:
-    """The whole environment of a task: a clean one, as in a container; the particular wins over the general."""
+    """The whole environment of a task: a clean one, as in a container; particulars win over generalities."""
     env = _inherited(os.environ)
     env["PATH"] = f"{environment.bin}:{os.environ.get('PATH', _SYSTEM_PATH)}"
     env["HOME"] = str(home)

@@ -26,7 +26,7 @@ class ProcessSettings:
     platform_endpoint: str = "localhost:30080"
     """The admin API as tasks reach it (FLYTE_PLATFORM_URL)."""
     log_url_prefix: str = "http://localhost:30080/logs"
-    """An attempt's output is shown at `<prefix>/<project>/<domain>/<execution>/<unique node id>/<attempt>`."""
+    """An attempt's output is at `<prefix>/<project>/<domain>/<execution>/<unique node id>/<attempt>`."""
     canary_python: Path | None = None
     """The Python that serves the reserved image tag `sandbox-canary`; `None`: that tag is unknown."""
     enforce_limits: bool = False

@@ -80,7 +80,7 @@ def _fetch_into(uri: str, directory: str, store: s3.Store) -> None:
         except (tarfile.TarError, EOFError, OSError) as exc:
             raise CodeError(f"the distribution {uri} cannot be unpacked: {exc}") from exc
         os.unlink(archive)
-    # Modules at the top level are imported through links, so their bytecode would stay in each working directory.
+    # Top-level modules are imported through links: without this, their bytecode would stay with each attempt.
     os.makedirs(os.path.join(beside, "__pycache__"), exist_ok=True)
     os.rename(beside, directory)
 

@@ -45,8 +45,9 @@ def _plugin(base: typing.Any) -> type:
             if recursive:
                 get_folder(self._store, from_path, to_path)
             else:
-                place = os.path.join(to_path, os.path.basename(from_path)) if os.path.isdir(to_path) else
-                to_path self._store.get(from_path, place)
+                into = os.path.isdir(to_path)
+                place = os.path.join(to_path, os.path.basename(from_path)) if into else to_path
+                self._store.get(from_path, place)
 
         def put(self, from_path: str, to_path: str, recursive: bool = False) -> None:
             if recursive:
