@@ -463,7 +463,7 @@ class CoreLoop:
             return
         inputs = self._literals.get(running.places.inputs(node))
         request = requests.build(self._settings, running, node, attempt, inputs)
-        template = running.state.graph.task(node.spec)
+        template = node.template
         if template.metadata.cache_serializable and memoization.is_cacheable(template):
             key = memoization.key(template, inputs)
             with self._lock:
@@ -575,7 +575,7 @@ def _nothing() -> None:
 
 
 def _type(running: Running, node: Node) -> str:
-    return str(running.state.graph.task(node.spec).type)
+    return str(node.template.type)
 
 
 def _progress(update: AttemptUpdate, number: int) -> events.AttemptUpdated:

@@ -7,11 +7,12 @@ it happens before anything is committed. The answer is one event: NodePrepared o
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2
 
-from sandbox.idl import bindings, conditions, hashing, names
+from sandbox.idl import bindings, conditions, hashing, interfaces, names
 from sandbox.idl.identifiers import NodeId
 from sandbox.propeller import clock, memoization
 from sandbox.propeller.core import events
@@ -45,7 +46,7 @@ class Preparer:
         """Whether preparing the node takes a query."""
         if node.spec.kind is not NodeKind.TASK:
             return False
-        return memoization.is_cacheable(running.state.graph.task(node.spec))
+        return memoization.is_cacheable(node.template)
 
     def prepare(self, running: Running, node: Node) -> events.NodePrepared | events.NodeRefused | Blocked:
         """The event that answers. Raises store.errors.Unavailable when it should be tried again."""
@@ -81,7 +82,7 @@ class Preparer:
         if kind is NodeKind.END:
             return events.NodePrepared(clock.now(), node.number, outputs=True)
         if kind is NodeKind.TASK:
-            template = running.state.graph.task(node.spec)
+            template = node.template
             if memoization.is_cacheable(template):
                 return self._recall(running, node, template, inputs)
         return events.NodePrepared(clock.now(), node.number)
@@ -149,15 +150,14 @@ def _choose(node: Node, inputs: literals_pb2.LiteralMap) -> events.NodePrepared 
     return refuse(node, Failure("MalformedBranchUserError", message, USER))
 
 
-def _target(running: Running, node: Node) -> dict[str, interface_pb2.Variable]:
+def _target(running: Running, node: Node) -> Mapping[str, interface_pb2.Variable]:
     """The variables that a node's bindings feed."""
-    graph = running.state.graph
     kind = node.spec.kind
     if kind is NodeKind.TASK:
-        return dict(graph.task(node.spec).interface.inputs.variables)
+        return interfaces.inputs(node.template.interface)
     if kind is NodeKind.SUBWORKFLOW:
-        return dict(graph.workflows[node.spec.subworkflow].template.interface.inputs.variables)
+        graph = running.state.graph.workflows[node.spec.subworkflow]
+        return interfaces.inputs(graph.template.interface)
     if kind is NodeKind.END:
-        template = running.state.scopes[node.scope].graph.template
-        return dict(template.interface.outputs.variables)
+        return interfaces.outputs(running.state.scopes[node.scope].graph.template.interface)
     return _NO_VARIABLES

@@ -27,9 +27,7 @@ def build(
     settings: EngineSettings, running: Running, node: Node, attempt: int, inputs: literals_pb2.LiteralMap
 ) -> TaskRequest:
     """The request for an attempt of a task node whose inputs are written."""
-    template = effective(
-        running.state.graph.task(node.spec), node.spec.proto.task_node.overrides, settings.default_requests
-    )
+    template = effective(node.template, node.spec.proto.task_node.overrides, settings.default_requests)
     execution = running.execution
     unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
     raw_data = running.spec.raw_output_data_config.output_location_prefix or settings.raw_data_prefix

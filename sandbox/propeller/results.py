@@ -47,7 +47,7 @@ class ResultReader:
 
     def uses_catalog(self, running: Running, node: Node) -> bool:
         """Whether reading the result writes to the catalog."""
-        return memoization.is_cacheable(running.state.graph.task(node.spec))
+        return memoization.is_cacheable(node.template)
 
     def read(self, running: Running, node: Node, update: AttemptUpdate) -> events.Event:
         """The event. Raises store.errors.Unavailable when it should be tried again."""
@@ -57,7 +57,7 @@ class ResultReader:
         if update.phase is AttemptPhase.ABORTED:
             self._release(running, node)
             return events.AttemptAborted(at, node.number, attempt, update.reason, logs)
-        template = running.state.graph.task(node.spec)
+        template = node.template
         places = running.places.attempt(node, attempt)
         outcome = self._outcome(template, places, update)
         cache, catalog = -1, ""
@@ -145,7 +145,7 @@ class ResultReader:
         return catalog_pb2.CACHE_POPULATED, memoization.pack(kept)
 
     def _release(self, running: Running, node: Node) -> None:
-        template = running.state.graph.task(node.spec)
+        template = node.template
         if not (memoization.is_cacheable(template) and template.metadata.cache_serializable):
             return
         try:

@@ -170,7 +170,7 @@ def _describe_task(running: Running, node: Node, closure: node_execution_pb2.Nod
 
 
 def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execution_pb2.TaskExecutionClosure:
-    template = running.state.graph.task(node.spec)
+    template = node.template
     reasons = list(attempt.reasons)
     warning = over_limit(attempt)
     if warning:

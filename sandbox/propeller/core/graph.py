@@ -61,6 +61,8 @@ class GraphNode:
     """What the node itself says; None: the execution or the workflow decides."""
     timeout: int = 0
     """Microseconds that one attempt may take; 0: no limit."""
+    task: tasks_pb2.TaskTemplate | None = None
+    """What a task node runs."""
     subworkflow: int = -1
     """The position of its template in `ClosureGraph.workflows`."""
 
@@ -85,19 +87,34 @@ class ClosureGraph:
     """A whole compiled workflow; `workflows[0]` is the primary."""
 
     workflows: tuple[WorkflowGraph, ...]
-    tasks: Mapping[EntityId, tasks_pb2.TaskTemplate]
-
-    def task(self, node: GraphNode) -> tasks_pb2.TaskTemplate:
-        """The template of a task node."""
-        return self.tasks[EntityId.from_proto(node.proto.task_node.reference_id)]
 
 
 def build(closure: compiler_pb2.CompiledWorkflowClosure) -> ClosureGraph:
     """The graph of a compiled closure. Raises BadGraph if something that it refers to is missing."""
     tasks = {EntityId.from_proto(task.template.id): task.template for task in closure.tasks}
-    templates = [closure.primary.template, *(workflow.template for workflow in closure.sub_workflows)]
-    positions = {EntityId.from_proto(template.id): index for index, template in enumerate(templates)}
-    return ClosureGraph(tuple(_Builder(template, tasks, positions).build() for template in templates), tasks)
+    inside = [workflow.template for workflow in closure.sub_workflows]
+    library = _Library({EntityId.from_proto(template.id): template for template in inside})
+    workflows = [_Builder(closure.primary.template, tasks, library).build()]
+    while len(workflows) <= len(library.used):
+        # Only what is used is built, templates of templates too: a closure may carry others along.
+        workflows.append(_Builder(library.used[len(workflows) - 1], tasks, library).build())
+    return ClosureGraph(tuple(workflows))
+
+
+class _Library:
+    """The subworkflow templates of a closure; numbers those that are used, from 1 on."""
+
+    def __init__(self, templates: Mapping[EntityId, workflow_pb2.WorkflowTemplate]) -> None:
+        self._templates = templates
+        self._positions: dict[EntityId, int] = {}
+        self.used: list[workflow_pb2.WorkflowTemplate] = []
+
+    def position(self, entity: EntityId) -> int:
+        """Its place in `ClosureGraph.workflows`. Raises KeyError."""
+        if entity not in self._positions:
+            self.used.append(self._templates[entity])
+            self._positions[entity] = len(self.used)
+        return self._positions[entity]
 
 
 class _Builder:
@@ -107,11 +124,11 @@ class _Builder:
         self,
         template: workflow_pb2.WorkflowTemplate,
         tasks: Mapping[EntityId, tasks_pb2.TaskTemplate],
-        subworkflows: Mapping[EntityId, int],
+        library: _Library,
     ) -> None:
         self._template = template
         self._tasks = tasks
-        self._subworkflows = subworkflows
+        self._library = library
         self._protos: list[workflow_pb2.Node] = []
         self._inner: list[bool] = []
         self._cases: dict[int, tuple[int, ...]] = {}
@@ -197,6 +214,7 @@ class _Builder:
             max_attempts=_max_attempts(metadata, task),
             interruptible=_interruptible(metadata, task),
             timeout=_timeout(metadata, task),
+            task=task,
             subworkflow=self._subworkflow_of(proto) if kind is NodeKind.SUBWORKFLOW else -1,
         )
 
@@ -208,9 +226,10 @@ class _Builder:
 
     def _subworkflow_of(self, proto: workflow_pb2.Node) -> int:
         entity = EntityId.from_proto(proto.workflow_node.sub_workflow_ref)
-        if entity not in self._subworkflows:
-            raise BadGraph(f"node {proto.id} runs {entity}, which is not in the compiled closure")
-        return self._subworkflows[entity]
+        try:
+            return self._library.position(entity)
+        except KeyError:
+            raise BadGraph(f"node {proto.id} runs {entity}, which is not in the compiled closure") from None
 
 
 _KINDS = {

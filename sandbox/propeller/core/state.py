@@ -18,6 +18,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyteidl.core import tasks_pb2
+
 from sandbox.idl.identifiers import ExecutionId, UniqueNodeId
 from sandbox.propeller.core.failures import Failure
 from sandbox.propeller.core.graph import ClosureGraph, GraphNode, WorkflowGraph
@@ -185,6 +187,13 @@ class Node:
     def attempt(self) -> Attempt:
         """The latest attempt."""
         return self.attempts[-1]
+
+    @property
+    def template(self) -> tasks_pb2.TaskTemplate:
+        """What a task node runs."""
+        if self.spec.task is None:
+            raise TypeError(f"node {self.spec.node_id} is not a task node")
+        return self.spec.task
 
 
 class Scope:

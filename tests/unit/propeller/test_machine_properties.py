@@ -1,0 +1,156 @@
+"""Any graph, any order of events, repeated and late ones, a crash at any commit: the machine keeps its
+promises.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from flyteidl.core import workflow_pb2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox.propeller.core import events, graph, machine
+from sandbox.propeller.core.state import ExecutionPhase, NodePhase, State, snapshot
+from tests.unit.propeller import building
+from tests.unit.propeller.world import World, flaky
+
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+seeds = st.integers(0, 2**32)
+sizes = st.integers(1, 12)
+RETRYING = building.task("retrying", retries=2)
+
+
+def random_nodes(
+    chance: random.Random, size: int, inner: Sequence[str], *, timeouts: bool
+) -> list[workflow_pb2.Node]:
+    """Nodes of all kinds, each reading from an earlier one or from the start."""
+    nodes: list[workflow_pb2.Node] = []
+    for index in range(size):
+        source = chance.choice(["start-node", *(f"n{earlier}" for earlier in range(index))])
+        after = [f"n{earlier}" for earlier in range(index) if chance.random() < 0.2]
+        name = f"n{index}"
+        kind = chance.random()
+        if inner and kind < 0.2:
+            nodes.append(building.subworkflow(name, source, chance.choice(list(inner))))
+        elif kind < 0.35:
+            cases = [
+                (3, building.run(f"c{index}a", source)),
+                (5, building.run(f"c{index}b", source, RETRYING)),
+            ]
+            last = building.run(f"c{index}c", source) if chance.random() < 0.5 else "no case"
+            nodes.append(building.branch(name, source, cases, last))
+        elif kind < 0.5:
+            nodes.append(building.launch_plan(name, source, "child"))
+        else:
+            template = RETRYING if chance.random() < 0.5 else building.task()
+            timeout = 0.001 if timeouts and chance.random() < 0.05 else 0
+            nodes.append(building.run(name, source, template, after=after, timeout=timeout))
+    return nodes
+
+
+def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> graph.ClosureGraph:
+    chance = random.Random(seed)
+    templates: list[workflow_pb2.WorkflowTemplate] = []
+    for level in ("innermost", "inner", "outer"):
+        within = [template.id.name for template in templates]
+        count = size if level == "outer" else chance.randint(1, 4)
+        nodes = random_nodes(chance, count, within, timeouts=fail_fast is not False)
+        fast = chance.random() < 0.5 if fail_fast is None else fail_fast
+        cleanup = building.run("fn0") if chance.random() < 0.2 else None
+        result = f"n{len(nodes) - 1}"
+        templates.append(building.workflow(level, nodes, result, fail_fast=fast, on_failure=cleanup))
+    *inside, outer = templates
+    return graph.build(building.compile(outer, [RETRYING], inside, plans=["child"]))
+
+
+def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0, **more: object) -> World:
+    chance = random.Random(seed + 1)
+    cached = frozenset(f"n{index}" for index in range(size) if chance.random() < 0.2)
+    rate = chance.choice([0.0, 0.0, 0.05, 0.3])
+    arguments: dict[str, object] = {"max_parallelism": chance.choice([0, 1, 2, 25]), **more}
+    return World(
+        random_graph(seed, size, fail_fast=fail_fast),
+        random.Random(f"{seed} {order}"),
+        flaky(seed, rate),
+        cached=cached,
+        cases=lambda node: random.Random(f"{seed} {node.unique_id}").randint(0, 2),
+        **arguments,  # type: ignore[arg-type]
+    )
+
+
+def check_end(one: World, state: State) -> None:
+    """What must hold of every execution that is over."""
+    assert state.is_terminal
+    assert not [key for key, status in one.known.items() if status == "running"]
+    assert state.slots_used == 0
+    for scope in state.scopes:
+        assert not scope.live
+    for node in state.nodes:
+        assert node.phase in (NodePhase.IDLE, NodePhase.WAITING) or node.phase.is_terminal
+        assert [attempt.number for attempt in node.attempts] == list(range(len(node.attempts)))
+        assert all(attempt.is_terminal for attempt in node.attempts if node.spec.kind is graph.NodeKind.TASK)
+    if state.phase is ExecutionPhase.SUCCEEDED:
+        assert state.failure is None
+        assert state.outputs
+    if state.phase is ExecutionPhase.FAILED:
+        assert state.failure is not None
+
+
+@SETTINGS
+@given(seeds, sizes)
+def test_every_execution_comes_to_its_end(seed: int, size: int) -> None:
+    one = world(seed, size)
+    check_end(one, one.run())
+    assert one.closed == 1
+
+
+@SETTINGS
+@given(seeds, sizes)
+def test_repeated_late_and_lost_events_and_crashes_lead_to_an_end_too(seed: int, size: int) -> None:
+    one = world(seed, size, repeats=0.2, crashes=0.08)
+    state = one.run()
+    check_end(one, state)
+
+
+@SETTINGS
+@given(seeds, sizes)
+def test_the_stored_history_folds_into_the_very_same_state(seed: int, size: int) -> None:
+    one = world(seed, size, repeats=0.1, crashes=0.05)
+    state = one.run()
+    history = [events.decode(payload) for payload in one.stored]
+    assert [events.encode(event) for event in history] == one.stored
+    assert snapshot(machine.fold(one.graph, one.parameters, history)) == snapshot(state)
+    half = machine.fold(one.graph, one.parameters, history[: len(history) // 2])
+    for event in history[len(history) // 2 :]:
+        machine.apply(half, event)
+    assert snapshot(half) == snapshot(state)
+
+
+@SETTINGS
+@given(seeds, sizes, st.integers(1, 60))
+def test_an_abort_at_any_moment_leaves_nothing_running(seed: int, size: int, moment: int) -> None:
+    one = world(seed, size, repeats=0.1, crashes=0.05, abort_after=moment)
+    check_end(one, one.run())
+
+
+@SETTINGS
+@given(seeds, sizes)
+def test_the_order_of_events_does_not_decide_what_comes_out(seed: int, size: int) -> None:
+    """Where every node that can run does run (no auto-abort), order, crashes and repeats change nothing."""
+    summaries = []
+    for order, crashes in ((0, 0.0), (1, 0.0), (2, 0.1)):
+        one = world(seed, size, fail_fast=False, order=order, crashes=crashes, repeats=crashes)
+        state = one.run()
+        summaries.append(summary(state))
+    assert summaries[0] == summaries[1] == summaries[2]
+
+
+def summary(state: State) -> object:
+    nodes = sorted(
+        (node.unique_id, node.phase.name, [a.phase for a in node.attempts])
+        for node in state.nodes
+        if node.unique_id and node.spec.node_id != "fn0"
+    )
+    return state.phase, nodes

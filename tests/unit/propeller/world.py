@@ -1,0 +1,217 @@
+"""A world around the state machine: it answers commands in any order, repeats itself, and crashes.
+
+What runs (attempts, child executions) lives in the world and survives a crash, as real processes do. What
+was only in the engine's memory (events not yet stored, answers on their way) is lost. The world checks, all
+along, what an engine must never do.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flyteidl.core import catalog_pb2
+
+from sandbox.idl.identifiers import ExecutionId
+from sandbox.propeller.core import commands, events, machine
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.graph import ClosureGraph, NodeKind
+from sandbox.propeller.core.state import Node, Parameters, State, snapshot
+
+EXECUTION = ExecutionId("flytesnacks", "development", "e1")
+Outcome = Callable[[Node, int], Failure | None]
+
+
+@dataclass
+class World:
+    """One execution and everything around it."""
+
+    graph: ClosureGraph
+    chance: random.Random
+    outcome: Outcome
+    """What comes of an attempt or a child execution."""
+    max_parallelism: int = 25
+    crashes: float = 0.0
+    repeats: float = 0.0
+    cached: frozenset[str] = frozenset()
+    """Nodes (ids in their template) whose outputs are in the catalog."""
+    cases: Callable[[Node], int] = lambda node: 0
+    abort_after: int | None = None
+    """After how many events someone wants the execution to end."""
+
+    stored: list[bytes] = field(default_factory=list)
+    mail: list[events.Event] = field(default_factory=list)
+    known: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Attempts and children ever started: running, done, aborted."""
+    clock: int = 1
+    closed: int = 0
+
+    def __post_init__(self) -> None:
+        self.parameters = Parameters(EXECUTION, self.max_parallelism)
+        self.state = State(self.graph, self.parameters)
+        self.pending: list[events.Event] = []
+        self.durable: list[commands.Command] = []
+        self.incarnation: set[tuple[str, int]] = set()
+        self.mail.append(events.ExecutionStarted(self.now()))
+
+    def now(self) -> int:
+        self.clock += 1
+        return self.clock
+
+    def run(self, limit: int = 20_000) -> State:
+        """Until it is over."""
+        for _ in range(limit):
+            if self.state.is_terminal and not self.pending and not self.durable:
+                return self.state
+            self.turn()
+        raise AssertionError(f"not over after {limit} turns: {self.state.phase} {self.mail} {self.known}")
+
+    def turn(self) -> None:
+        """Some events, then a commit, then what it allows; a crash may come anywhere in between."""
+        for _ in range(self.chance.randint(1, 4)):
+            if self.mail:
+                self.deliver()
+        if self.chance.random() < self.crashes:
+            self.crash()
+            return
+        self.stored.extend(events.encode(event) for event in self.pending)
+        self.pending.clear()
+        if self.chance.random() < self.crashes:
+            self.crash()
+            return
+        wanted, self.durable = self.durable, []
+        for command in wanted:
+            if self.chance.random() < self.crashes / 4:
+                self.crash()
+                return
+            self.carry_out(command)
+
+    def deliver(self) -> None:
+        event = self.mail.pop(self.chance.randrange(len(self.mail)))
+        if isinstance(event, events.AttemptFinished | events.ChildEnded):
+            key = (self.state.nodes[event.node].unique_id, event.attempt)
+            if self.known.get(key) == "running":
+                self.known[key] = "done"
+        if self.chance.random() < self.repeats:
+            self.mail.append(event)
+        self.apply(event)
+        if self.abort_after is not None and self.state.applied >= self.abort_after:
+            self.abort_after = None
+            self.mail.append(events.AbortRequested(self.now(), "enough"))
+
+    def apply(self, event: events.Event) -> None:
+        before, bytes_before = self.state.applied, None
+        if self.chance.random() < 0.1:
+            bytes_before = snapshot(self.state)
+        was_terminal = self.state.is_terminal
+        wanted = machine.apply(self.state, event)
+        if self.state.applied == before:
+            assert not wanted
+            assert bytes_before is None or snapshot(self.state) == bytes_before
+            return
+        assert not was_terminal
+        self.pending.append(event)
+        for command in wanted:
+            self.take(command)
+
+    def take(self, command: commands.Command) -> None:
+        match command:
+            case commands.PrepareNode(number):
+                self.mail.append(self.prepared(self.state.nodes[number]))
+            case commands.RecordNode() | commands.RecordAttempt() | commands.RecordExecution():
+                pass
+            case _:
+                self.durable.append(command)
+
+    def prepared(self, node: Node) -> events.Event:
+        if node.spec.node_id in self.cached and node.spec.kind is NodeKind.TASK:
+            return events.NodePrepared(self.now(), node.number, cache=catalog_pb2.CACHE_HIT, outputs=True)
+        if node.spec.kind is NodeKind.BRANCH:
+            case = self.cases(node)
+            if case >= len(node.spec.cases):
+                return events.NodeRefused(
+                    self.now(), node.number, Failure("UserProvidedError", "no case", USER)
+                )
+            return events.NodePrepared(self.now(), node.number, case=case)
+        return events.NodePrepared(self.now(), node.number, outputs=True)
+
+    def carry_out(self, command: commands.Command) -> None:
+        match command:
+            case commands.StartAttempt(number, attempt) | commands.StartChild(number, attempt):
+                self.start(self.state.nodes[number], attempt)
+            case commands.AbortAttempt(number, attempt, _) | commands.AbortChild(number, attempt, _):
+                self.abort(self.state.nodes[number], attempt)
+            case commands.ForgetAttempt(number, attempt):
+                key = (self.state.nodes[number].unique_id, attempt)
+                assert self.known.get(key) != "running", f"{key} forgotten while it runs"
+            case commands.SetTimer(number, timer, deadline):
+                self.mail.append(events.TimerFired(deadline, number, timer))
+            case commands.CloseExecution():
+                self.closed += 1
+            case _:
+                raise AssertionError(f"unexpected {command}")
+
+    def start(self, node: Node, attempt: int) -> None:
+        key = (node.unique_id, attempt)
+        assert key not in self.incarnation, f"{key} started twice by one engine"
+        self.incarnation.add(key)
+        assert not self.state.is_terminal
+        if key not in self.known:
+            self.known[key] = "running"
+            running = sum(status == "running" for status in self.known.values())
+            assert not self.max_parallelism or running <= self.max_parallelism
+        is_task = node.spec.kind is NodeKind.TASK
+        if is_task:
+            self.mail.append(events.AttemptUpdated(self.now(), node.number, attempt, "RUNNING"))
+        else:
+            self.mail.append(events.ChildStarted(self.now(), node.number, attempt, f"child-{node.unique_id}"))
+        if self.known[key] == "aborted":
+            self.report_abort(node, attempt)
+        else:
+            self.mail.append(self.end(node, attempt))
+
+    def end(self, node: Node, attempt: int) -> events.Event:
+        failure = self.outcome(node, attempt)
+        if node.spec.kind is NodeKind.TASK:
+            return events.AttemptFinished(self.now(), node.number, attempt, failure, outputs=failure is None)
+        uri = "" if failure else "s3://b/child"
+        return events.ChildEnded(self.now(), node.number, attempt, uri, failure)
+
+    def abort(self, node: Node, attempt: int) -> None:
+        key = (node.unique_id, attempt)
+        if self.known.get(key) == "running":
+            self.known[key] = "aborted"
+        self.report_abort(node, attempt)
+
+    def report_abort(self, node: Node, attempt: int) -> None:
+        if node.spec.kind is NodeKind.TASK:
+            self.mail.append(events.AttemptAborted(self.now(), node.number, attempt))
+        else:
+            self.mail.append(events.ChildEnded(self.now(), node.number, attempt, aborted=True))
+
+    def crash(self) -> None:
+        """The engine dies and another one takes over from what was stored."""
+        self.pending.clear()
+        self.durable.clear()
+        self.mail.clear()
+        self.incarnation.clear()
+        self.state = machine.fold(self.graph, self.parameters, map(events.decode, self.stored))
+        if self.state.applied == 0:
+            self.mail.append(events.ExecutionStarted(self.now()))
+            return
+        for command in machine.outstanding(self.state):
+            self.take(command)
+
+
+def flaky(seed: int, rate: float) -> Outcome:
+    """Failures that depend on the node and the attempt only, whatever the order of things."""
+
+    def outcome(node: Node, attempt: int) -> Failure | None:
+        chance = random.Random(f"{seed} {node.unique_id} {attempt}")
+        if chance.random() >= rate:
+            return None
+        kind = chance.choice([USER, USER, SYSTEM])
+        return Failure("Boom", "it went boom", kind, recoverable=chance.random() < 0.7)
+
+    return outcome
