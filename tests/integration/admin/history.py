@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
@@ -63,7 +64,7 @@ class History:
         """A node ran; its row id."""
         now = time.time_ns() // 1000
         metadata = node_execution_pb2.NodeExecutionMetaData(
-            spec_node_id=node.rpartition("-")[2], is_parent_node=is_parent
+            spec_node_id=re.split(r"-\d+-", node)[-1], is_parent_node=is_parent
         )
         closure = closure or node_execution_pb2.NodeExecutionClosure()
         closure.phase = execution_pb2.NodeExecution.Phase.Value(phase)

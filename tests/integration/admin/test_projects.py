@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import grpc
 import pytest
 from flyteidl.admin import (
@@ -18,8 +20,8 @@ from tests.integration.admin.refusals import refused
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
-Matching = matchable_resource_pb2.MatchingAttributes
-Project = project_pb2.Project
+Matching: TypeAlias = matchable_resource_pb2.MatchingAttributes
+Project: TypeAlias = project_pb2.Project
 
 
 def test_a_project_is_registered_and_found_with_every_domain(admin: Admin) -> None:

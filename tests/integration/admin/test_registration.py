@@ -63,7 +63,8 @@ def test_the_same_content_again_already_exists(registered: Admin) -> None:
 def test_other_content_under_the_same_version_is_refused_with_what_differs(registered: Admin) -> None:
     with refused(
         INVALID,
-        "increment task with different structure already exists. (Please register a new version of the task):",
+        "increment task with different structure already exists. "
+        "(Please register a new version of the task):",
         "/template/container/image:\n\t- flytekit:latest\n\t+ other:v2",
     ):
         registered.admin.CreateTask(builders.task(image="other:v2"))

@@ -1,4 +1,4 @@
-"""What the wire carries: bytes that are no request, messages too large, defects, and services beside Flyte's."""
+"""What the wire carries: bytes that are no request, messages too large, defects, health, reflection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ MEBIBYTE = 1024 * 1024
 
 
 def raw(admin: Admin, method: str, payload: bytes) -> Any:
-    return admin.channel.unary_unary(f"/{SERVICE}/{method}")(payload)
+    call: Any = admin.channel.unary_unary(f"/{SERVICE}/{method}", None, None)
+    return call(payload)
 
 
 def test_the_version_is_told(admin: Admin) -> None:
