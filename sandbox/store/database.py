@@ -26,7 +26,7 @@ import sqlalchemy.exc
 import sqlalchemy.pool
 from sqlalchemy import event
 
-from sandbox.store import errors, turns
+from sandbox.store import database_errors, errors, turns
 
 Connection = sa.Connection
 """What repositories take as their first argument."""
@@ -100,7 +100,7 @@ class Database:
                 f"{self._settings.pool_timeout:g} seconds; try again in a moment."
             )
         try:
-            with errors.database():
+            with database_errors.translated():
                 connection = self._engine.connect()
             try:
                 yield connection
@@ -157,7 +157,7 @@ class Listener:
         self._waiting = threading.Lock()
         self._closed = False
         self.generation = 0
-        with errors.database():
+        with database_errors.translated():
             self._open()
 
     def wait(self, timeout: float) -> list[str]:
@@ -239,7 +239,7 @@ class Listener:
 
 def _translate(context: sa.engine.ExceptionContext) -> BaseException | None:
     """SQLAlchemy's hook: what every failed statement, connect and commit raises instead."""
-    return errors.from_database(context.original_exception, disconnected=context.is_disconnect)
+    return database_errors.translate(context.original_exception, disconnected=context.is_disconnect)
 
 
 def _refuse_closed(dbapi_connection: Any, record: Any, proxy: Any) -> None:

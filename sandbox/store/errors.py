@@ -16,19 +16,14 @@ StoreError
     └── ObjectStoreUnavailable
 ```
 
-The class docstring is the default message. psycopg2's and SQLAlchemy's errors are mapped by `from_database`
-(hooked into the engine, so that repositories already see ours), minio's and urllib3's by `object_store`.
+The class docstring is the default message. Foreign errors become these in one place for each library:
+psycopg2's and SQLAlchemy's in `database_errors`, minio's and urllib3's in `s3_objects`, the disk's in
+`directory_objects`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg2
-import psycopg2.errors
-import sqlalchemy.exc
 
 
 class StoreError(Exception):
@@ -84,62 +79,3 @@ class DatabaseUnavailable(Unavailable):
 
 class ObjectStoreUnavailable(Unavailable):
     """The object store can't be reached now; try again in a moment."""
-
-
-_BY_CLASS: tuple[tuple[type[BaseException], type[StoreError]], ...] = (
-    (psycopg2.errors.UniqueViolation, AlreadyExists),
-    (psycopg2.errors.ForeignKeyViolation, NotFound),
-    (psycopg2.errors.NotNullViolation, InvalidRequest),
-    (psycopg2.errors.CheckViolation, InvalidRequest),
-    (psycopg2.errors.SerializationFailure, Conflict),
-    (psycopg2.errors.DeadlockDetected, Conflict),
-    (psycopg2.errors.LockNotAvailable, Conflict),
-    (psycopg2.errors.QueryCanceled, DatabaseUnavailable),
-    (psycopg2.DataError, InvalidRequest),
-    (psycopg2.OperationalError, DatabaseUnavailable),
-    (psycopg2.InterfaceError, DatabaseUnavailable),
-    (sqlalchemy.exc.TimeoutError, DatabaseUnavailable),
-    (sqlalchemy.exc.DisconnectionError, DatabaseUnavailable),
-)
-
-
-def from_database(error: BaseException, *, disconnected: bool = False) -> StoreError | None:
-    """Our error for one of psycopg2 or SQLAlchemy; `None` if it is none of the store's business (a bug)."""
-    if isinstance(error, StoreError):
-        return error
-    original = getattr(error, "orig", None) or error
-    if disconnected:
-        return DatabaseUnavailable(_sentence("The database went away", original))
-    for theirs, ours in _BY_CLASS:
-        if isinstance(original, theirs):
-            return ours(_sentence(_lead(ours), original))
-    if isinstance(original, ValueError) and "NUL" in str(original):
-        return InvalidRequest("A text contains the character NUL (0x00), which can't be stored: remove it.")
-    return None
-
-
-def _lead(ours: type[StoreError]) -> str:
-    doc = inspect.cleandoc(ours.__doc__ or "")
-    return doc.rstrip(".")
-
-
-def _sentence(lead: str, cause: BaseException) -> str:
-    """`lead: primary message (detail)`; the first line of a message says it all."""
-    diagnostics = getattr(cause, "diag", None)
-    primary = getattr(diagnostics, "message_primary", None) or str(cause).strip().split("\n", 1)[0]
-    detail = getattr(diagnostics, "message_detail", None)
-    return f"{lead}: {primary} ({detail})" if detail else f"{lead}: {primary}"
-
-
-@contextmanager
-def database() -> Iterator[None]:
-    """Let only our errors out of a block that talks to the database by other ways than the engine's
-    statements.
-    """
-    try:
-        yield
-    except (psycopg2.Error, sqlalchemy.exc.SQLAlchemyError) as error:
-        ours = from_database(error)
-        if ours is None:
-            raise
-        raise ours from error

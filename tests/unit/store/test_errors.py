@@ -7,7 +7,7 @@ import psycopg2.errors
 import pytest
 import sqlalchemy.exc
 
-from sandbox.store import errors
+from sandbox.store import database_errors, errors
 
 
 def _all_subclasses(kind: type) -> set[type]:
@@ -36,7 +36,7 @@ def _all_subclasses(kind: type) -> set[type]:
 def test_an_error_of_the_driver_has_a_name_here(
     theirs: type[Exception], ours: type[errors.StoreError]
 ) -> None:
-    mapped = errors.from_database(theirs("what happened\nand more"))
+    mapped = database_errors.translate(theirs("what happened\nand more"))
     assert type(mapped) is ours
     assert "what happened" in str(mapped)
     assert "and more" not in str(mapped)
@@ -44,17 +44,25 @@ def test_an_error_of_the_driver_has_a_name_here(
 
 def test_every_operational_and_data_error_is_mapped() -> None:
     for kind in _all_subclasses(psycopg2.OperationalError) | _all_subclasses(psycopg2.DataError):
-        assert errors.from_database(kind("x")) is not None, kind
+        assert database_errors.translate(kind("x")) is not None, kind
 
 
 def test_our_own_mistakes_are_not_mapped() -> None:
     for kind in (psycopg2.errors.UndefinedTable, psycopg2.errors.SyntaxError, KeyError, ValueError):
-        assert errors.from_database(kind("x")) is None
+        assert database_errors.translate(kind("x")) is None
+
+
+def test_texts_that_postgres_has_no_place_for_are_the_callers_mistake() -> None:
+    with pytest.raises(UnicodeEncodeError) as half:
+        "\ud800".encode()
+    assert isinstance(database_errors.translate(half.value), errors.InvalidRequest)
+    nul = ValueError("A string literal cannot contain NUL (0x00) characters.")
+    assert isinstance(database_errors.translate(nul), errors.InvalidRequest)
 
 
 def test_sqlalchemys_wrapping_is_seen_through() -> None:
     wrapped = sqlalchemy.exc.IntegrityError("INSERT", {}, psycopg2.errors.UniqueViolation("twice"))
-    assert isinstance(errors.from_database(wrapped), errors.AlreadyExists)
+    assert isinstance(database_errors.translate(wrapped), errors.AlreadyExists)
 
 
 def test_the_docstring_is_the_default_message() -> None:
