@@ -168,7 +168,7 @@ def _insert(
     same = inputs == request.inputs
     user_inputs_uri = inputs_uri if same else paths.RequestPaths.of(prefix, execution).user_inputs
     source_id = request.source_execution_id
-    executions.create(
+    executions.insert(
         connection,
         executions.NewExecution(
             execution=execution,
