@@ -41,7 +41,8 @@ def main() -> int:
         return 1
     signal.signal(signal.SIGHUP, lambda *_: control_plane.warm())
     try:
-        control_plane.start()
+        if not control_plane.start(stop):
+            return 0
     except StoreError as exc:
         log.error("can't start: %s", exc)
         return 1

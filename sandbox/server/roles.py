@@ -7,6 +7,7 @@ on the edge port before everything behind it works.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from pathlib import Path
 
@@ -85,10 +86,15 @@ class ControlPlane:
             self._http_socket,
         )
 
-    def start(self) -> None:
-        """Wait for the database, bring it up to date, then start every role; raises DatabaseUnavailable."""
+    def start(self, stop: threading.Event) -> bool:
+        """Wait for the database, bring it up to date, then start every role; raises DatabaseUnavailable.
+
+        False when `stop` was set meanwhile: then nothing was started.
+        """
         began = time.monotonic()
-        self._prepare_database()
+        if not self._prepare_database(stop):
+            self._database.close()
+            return False
         prepared = time.monotonic()
         self._engine.start()
         self._grpc.start()
@@ -101,6 +107,7 @@ class ControlPlane:
             1000 * (prepared - began),
             1000 * (time.monotonic() - prepared),
         )
+        return True
 
     def warm(self) -> None:
         """Have the project's own environment ready before its first task comes."""
@@ -143,7 +150,7 @@ class ControlPlane:
         grpc_server.bind(server, self._grpc_socket)
         return server
 
-    def _prepare_database(self) -> None:
+    def _prepare_database(self, stop: threading.Event) -> bool:
         deadline = time.monotonic() + self._config.database.startup_timeout
         told = ""
         while True:
@@ -155,10 +162,12 @@ class ControlPlane:
                     raise
                 if str(exc) != told:
                     log.info("waiting for the database: %s", told := str(exc))
-                time.sleep(_RETRY_SECONDS)
+                if stop.wait(_RETRY_SECONDS):
+                    return False
         with self._database.transaction() as connection:
             projects.seed(connection)
             projects.seed(connection, (self._config.system_project,))
+        return True
 
 
 def s3_settings(config: ServerConfig, endpoint: str) -> S3Settings:

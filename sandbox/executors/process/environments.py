@@ -29,6 +29,8 @@ class Environment:
     root: Path | None = None
     """A snapshot of the project's code; `None`: the code comes with each task."""
     env: Mapping[str, str] = field(default_factory=dict)
+    preload: bool = True
+    """Whether its runner imports flytekit before it forks; the canary's tasks have no use for that."""
 
     @property
     def bin(self) -> Path:
@@ -39,7 +41,7 @@ class Environment:
         """Changes when packages are installed or removed: a runner must not serve another generation."""
         libraries = sorted(self.bin.parent.glob("lib/python3*/site-packages"))
         stamps = [str(library.stat().st_mtime_ns) for library in libraries]
-        return "-".join((str(self.python), *stamps))
+        return "-".join((str(self.python), *stamps, *(() if self.preload else ("plain",))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Environments:
     def find(self, tag: str) -> Environment | None:
         """The environment of exactly this tag."""
         if tag == CANARY_TAG and self._canary_python is not None:
-            return Environment(tag, self._canary_python)
+            return Environment(tag, self._canary_python, preload=False)
         path = self._root / quote(tag, safe="") / FILE
         try:
             stamp = path.stat().st_mtime_ns

@@ -46,7 +46,7 @@ class ProcessExecutor:
         self._lock = threading.Lock()
         self._attempts: dict[str, _Attempt] = {}
         self._links: dict[Path, links.Link] = {}
-        self._current: dict[Path, Path] = {}
+        self._current: dict[tuple[Path, bool], Path] = {}
         self._sink: Sink | None = None
         self._to_clean: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._cleaner = threading.Thread(target=self._clean, name="attempt-cleaner", daemon=True)
@@ -156,10 +156,10 @@ class ProcessExecutor:
         name = hashlib.sha256(identity.encode()).hexdigest()[:12]
         home = links.RunnerHome(self._settings.tasks_root / "runners" / name)
         with self._lock:
-            former = self._current.get(environment.python)
+            former = self._current.get((environment.python, environment.preload))
             if former == home.directory:
                 return home
-            self._current[environment.python] = home.directory
+            self._current[environment.python, environment.preload] = home.directory
             retiring = self._links.get(former) if former is not None else None
         (home.directory / "home").mkdir(parents=True, exist_ok=True)
         home.write_config(self._config(environment, home))
@@ -183,6 +183,7 @@ class ProcessExecutor:
             s3_access_key=settings.s3_access_key,
             s3_secret_key=settings.s3_secret_key,
             object_roots=roots,
+            preload=environment.preload,
         )
 
     def _link(self, home: links.RunnerHome) -> links.Link:

@@ -46,6 +46,8 @@ class Config(typing.NamedTuple):
     s3_secret_key: str
     object_roots: dict[str, str]
     """URI prefix → directory, for objects that this machine holds as files: `s3://` → `<state>/objects`."""
+    preload: bool = True
+    """Whether to import flytekit before the first fork."""
 
 
 class Order(typing.NamedTuple):

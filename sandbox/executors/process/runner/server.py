@@ -68,7 +68,7 @@ class Runner:
     def run(self) -> None:
         """Serve until there is nobody left to serve, or until told to stop."""
         processes.adopt_orphans()
-        version = preload.preload()
+        version = preload.preload() if self._config.preload else ""
         # After the preload, because flytekit sets handlers of its own when it is imported.
         self._catch_signals()
         self._hello = {
