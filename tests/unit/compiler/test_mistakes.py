@@ -309,6 +309,34 @@ def test_aliases_rename_outputs_and_must_fit() -> None:
     assert only(workflow([renamed])).code == ErrorCode.PARAMETER_NOT_BOUND
 
 
+def test_elements_of_an_array_over_a_launch_plan_may_fail_if_it_says_so() -> None:
+    plan = launch_plan_pb2.LaunchPlanClosure(
+        expected_outputs=interface_pb2.VariableMap(variables={"o0": interface_pb2.Variable(type=INTEGER)})
+    )
+    array = workflow_pb2.ArrayNode(
+        node=node("n0", runs_plan("lp")), is_original_sub_node_interface={"value": True}
+    )
+    template = workflow(
+        [node("n0", workflow_pb2.Node(array_node=array))],
+        outputs={"o0": (listed(INTEGER), promise("n0"))},
+    )
+    build.compile(template, plans={"lp": plan})
+    template.nodes[0].array_node.min_success_ratio = 0.5
+    assert "has type [list[integer | none]]" in only(template, plans={"lp": plan}).description
+
+
+def test_a_list_bound_to_a_union_waits_for_what_it_holds() -> None:
+    nodes = [node("n0", "add", {"a": 1}), node("n1", "either", {"v": [promise("n0")]})]
+    closure = build.compile(workflow(nodes), tasks=TASKS)
+    assert closure.primary.connections.upstream["n1"].ids == ["n0"]
+
+
+def test_a_promise_into_a_map_has_the_type_of_its_values() -> None:
+    scores = build.task("scores", {}, {"o0": mapped(INTEGER)})
+    nodes = [node("n0", "scores"), node("n1", "add", {"a": promise("n0", "o0", "best")})]
+    build.compile(workflow(nodes), tasks=[*TASKS, scores])
+
+
 def test_a_launch_plans_defaults_need_no_binding_and_may_be_overridden() -> None:
     plan = launch_plan_pb2.LaunchPlanClosure(
         expected_inputs=interface_pb2.ParameterMap(

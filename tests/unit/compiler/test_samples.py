@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flyteidl.core import compiler_pb2
 
-from sandbox.idl import hashing
+from sandbox.idl import hashing, types
 from tests.unit.compiler import samples
 
 
@@ -93,6 +93,12 @@ def test_subworkflows_are_compiled_once_each_with_connections_of_their_own() -> 
         assert sub.template.nodes[0].id == "start-node"
         assert sub.connections.downstream["start-node"].ids
     assert [task.template.id.name for task in closure.tasks] == ["generate.add", "generate.two"]
+
+
+def test_a_project_of_2022_compiles_though_it_hands_a_string_to_a_task_that_wants_a_file() -> None:
+    template = _closure("legacy").primary.template
+    assert types.describe(template.interface.inputs.variables["dataset"].type) == "string"
+    assert template.nodes[2].inputs[0].binding.promise.var == "dataset"
 
 
 def test_an_array_over_a_launch_plan_has_lists_in_and_out() -> None:

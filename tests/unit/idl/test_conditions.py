@@ -67,6 +67,13 @@ def test_every_operator_compares_every_ordered_type(sign: int, pair: tuple[Any, 
     assert conditions.evaluate(compare(sign, left, right), NOTHING) == SIGNS[sign](left, right)
 
 
+def test_times_differ_by_less_than_a_second() -> None:
+    moment = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    later = moment + dt.timedelta(milliseconds=1)
+    assert conditions.evaluate(compare(Comparison.LT, moment, later), NOTHING)
+    assert not conditions.evaluate(compare(Comparison.EQ, moment, later), NOTHING)
+
+
 @given(st.booleans(), st.booleans())
 def test_booleans_are_equal_or_not(left: bool, right: bool) -> None:
     assert conditions.evaluate(compare(Comparison.EQ, left, right), NOTHING) == (left == right)

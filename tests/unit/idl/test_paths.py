@@ -30,5 +30,6 @@ def test_raw_data_is_spread_over_two_character_folders() -> None:
     assert re.fullmatch(r"s3://b/data/[a-z0-9]{2}/exec-n0-0", prefix)
     assert paths.raw_output_prefix("s3://b/data/", "exec-n0-0") == prefix
     assert paths.checkpoint_prefix(prefix) == f"{prefix}/_flytecheckpoints"
+    assert (paths.shard("exec-n0-0"), paths.shard("abc")) == ("mi", "k9")  # as Flyte's own selector does
     shards = {paths.shard(f"exec-n{number}-0") for number in range(500)}
     assert len(shards) > 300
