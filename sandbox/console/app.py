@@ -25,7 +25,7 @@ _ALWAYS_OPEN = ("/healthcheck",)
 
 
 def create(admin_target: str, logs: LogReader, settings: ConsoleSettings | None = None) -> Starlette:
-    """Everything HTTP: `/console`, `/logs/<project>/<domain>/<execution>/<node>/<attempt>`, `/healthcheck`, `/me`.
+    """Everything HTTP: `/console`, `/logs/<project>/<domain>/<execution>/<node>/<attempt>`, `/healthcheck`.
 
     `admin_target` is a gRPC target (`unix:/…/admin.sock`, `127.0.0.1:8089`); the channel is opened lazily and
     closed when the application shuts down.
@@ -69,7 +69,7 @@ class _TrustedHosts:
         answer = JSONResponse(
             {
                 "error": f"The console does not answer to the name {host!r}.",
-                "remedy": "Open it by address or as localhost, or add the name to the console's allowed_hosts.",
+                "remedy": "Open it as localhost or by address, or add the name to the allowed hosts.",
             },
             status_code=421,
         )
@@ -94,5 +94,7 @@ def _http_failed(request: Request, exc: Exception) -> Response:
         return _failed(request, NotFound(f"There is no page at {request.url.path}."))
     if exc.status_code == 405:
         remedy = "Go back to the page and use its buttons."
-        return _failed(request, Forbidden("That address does not take this kind of request.", status=405, remedy=remedy))
+        return _failed(
+            request, Forbidden("That address does not take this kind of request.", status=405, remedy=remedy)
+        )
     return _failed(request, ConsoleError(exc.detail, status=exc.status_code))

@@ -63,7 +63,9 @@ def from_proto(message: task_execution_pb2.TaskExecution) -> Attempt:
         reasons=_reasons(closure),
         logs=_links(closure.logs, _own_log(message)),
         memory=memory.from_custom_info(closure.custom_info),
-        failure=summaries.failure_of(closure.error) if closure.WhichOneof("output_result") == "error" else None,
+        failure=summaries.failure_of(closure.error)
+        if closure.WhichOneof("output_result") == "error"
+        else None,
         subtasks=tuple(
             Subtask(each.index, each.retry_attempt, phases.of_attempt(each.phase), _links(each.logs, ""))
             for each in resources[:MAX_SUBTASKS]

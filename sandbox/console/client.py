@@ -75,7 +75,9 @@ class Admin:
     """The calls that pages need. Thread-safe. Raises errors of `sandbox.console.errors`."""
 
     def __init__(self, target: str, timeout: float) -> None:
-        self._channel = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", MAX_MESSAGE)])
+        self._channel = grpc.insecure_channel(
+            target, options=[("grpc.max_receive_message_length", MAX_MESSAGE)]
+        )
         self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self._data = dataproxy_pb2_grpc.DataProxyServiceStub(self._channel)
         self._timeout = timeout
@@ -156,7 +158,9 @@ class Admin:
         request = common_pb2.ObjectGetRequest(id=entity_id.to_proto())
         return self._call(self._admin.GetLaunchPlan, request)
 
-    def launch_plans_of(self, project: str, domain: str, workflow: str) -> Sequence[launch_plan_pb2.LaunchPlan]:
+    def launch_plans_of(
+        self, project: str, domain: str, workflow: str
+    ) -> Sequence[launch_plan_pb2.LaunchPlan]:
         """The newest launch plans that run a workflow."""
         request = common_pb2.ResourceListRequest(
             id=common_pb2.NamedEntityIdentifier(project=project, domain=domain),
@@ -190,7 +194,12 @@ class Admin:
         return self._call(self._admin.GetExecutionData, request)
 
     def create_execution(
-        self, project: str, domain: str, name: str, spec: execution_pb2.ExecutionSpec, inputs: literals_pb2.LiteralMap
+        self,
+        project: str,
+        domain: str,
+        name: str,
+        spec: execution_pb2.ExecutionSpec,
+        inputs: literals_pb2.LiteralMap,
     ) -> ExecutionId:
         request = execution_pb2.ExecutionCreateRequest(
             project=project, domain=domain, name=name, spec=spec, inputs=inputs
@@ -227,7 +236,9 @@ class Admin:
         request = node_execution_pb2.NodeExecutionGetRequest(id=node_id(execution_id, node))
         return self._call(self._admin.GetNodeExecution, request)
 
-    def node_data(self, execution_id: ExecutionId, node: str) -> node_execution_pb2.NodeExecutionGetDataResponse:
+    def node_data(
+        self, execution_id: ExecutionId, node: str
+    ) -> node_execution_pb2.NodeExecutionGetDataResponse:
         request = node_execution_pb2.NodeExecutionGetDataRequest(id=node_id(execution_id, node))
         return self._call(self._admin.GetNodeExecutionData, request)
 
@@ -264,7 +275,9 @@ class Admin:
         answer = self._call(self._data.CreateDownloadLink, request)
         signed = list(answer.pre_signed_urls.signed_url) or list(answer.signed_url)
         if not signed:
-            raise errors.NotFound("The node has no deck.", remedy="Decks come from tasks with enable_deck=True.")
+            raise errors.NotFound(
+                "The node has no deck.", remedy="Decks come from tasks with enable_deck=True."
+            )
         return str(signed[0])
 
     def download_url(self, uri: str) -> str:

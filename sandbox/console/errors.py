@@ -1,11 +1,11 @@
 """What can go wrong on the way to a page, and how admin's answers become it.
 
-    ConsoleError
-    ├── NotFound            404
-    ├── Refused             400, 409 (already exists), 412 (not possible in this state)
-    ├── Forbidden           403
-    ├── NotSupported        501
-    └── Unavailable         503, 504
+ConsoleError
+├── NotFound            404
+├── Refused             400, 409 (already exists), 412 (not possible in this state)
+├── Forbidden           403
+├── NotSupported        501
+└── Unavailable         503, 504
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Unavailable(ConsoleError):
 
     status = 503
     title = "The control plane does not answer"
-    remedy = "It may still be starting: reload in a moment. `sandbox status` says what runs, `sandbox start` repairs."
+    remedy = "It may still be starting: reload in a moment, or ask `sandbox status`."
 
 
 @contextmanager

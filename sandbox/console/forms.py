@@ -25,7 +25,9 @@ async def read_form(request: Request) -> Form:
         body.extend(piece)
         if len(body) > MAX_FORM:
             raise errors.Refused(
-                f"The form is larger than {MAX_FORM // 1024 // 1024} MiB.", status=413, remedy="Launch it with the SDK."
+                f"The form is larger than {MAX_FORM // 1024 // 1024} MiB.",
+                status=413,
+                remedy="Launch it with the SDK.",
             )
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))

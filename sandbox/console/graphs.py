@@ -1,7 +1,7 @@
 """A workflow as a graph that fits on a page.
 
-Nodes that are alike – same layer, same task, same neighbours – are drawn as one stack when they are many, so that a
-fan-out of five thousand is one box with counts. Branches show their cases.
+Nodes that are alike – same layer, same task, same neighbours – are drawn as one stack when they are many, so
+that a fan-out of five thousand is one box with counts. Branches show their cases.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+
+from flyteidl.core import workflow_pb2
 
 from sandbox.console import layout, phases, scopes
 from sandbox.console.phases import Phase
@@ -19,7 +21,8 @@ STACK_FROM = 8
 MAX_BOXES = 600
 """More boxes than this are not drawn."""
 REFINEMENTS = 2
-MAX_TITLE = 24
+MAX_TITLE = 22
+MAX_CAPTION = 25
 END_WIDTH = 84.0
 
 _URGENCY = ("bad", "stopped", "busy", "wait", "good", "quiet")
@@ -61,8 +64,13 @@ class DrawnNode:
     @property
     def title(self) -> str:
         """The title, cut so that it fits into the box."""
-        title = self.node.title
-        return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
+        title, room = self.node.title, MAX_TITLE - (len(self.stack_size) if self.is_stack else 0)
+        return title if len(title) <= room else title[: room - 1] + "…"
+
+    @property
+    def stack_size(self) -> str:
+        """How many nodes the box stands for."""
+        return f" × {len(self.node.members):,}" if self.is_stack else ""
 
     @property
     def is_end(self) -> bool:
@@ -99,7 +107,7 @@ def build(scope: Scope) -> Graph:
     return _stacked(list(nodes.values()), list(edges), frozenset(choices))
 
 
-def _add(nodes: dict[str, GraphNode], case_of: dict[str, list[str]], node: scopes.workflow_pb2.Node) -> None:
+def _add(nodes: dict[str, GraphNode], case_of: dict[str, list[str]], node: workflow_pb2.Node) -> None:
     nodes[node.id] = _graph_node(node)
     if node.WhichOneof("target") == "branch_node":
         case_of[node.id] = []
@@ -108,7 +116,7 @@ def _add(nodes: dict[str, GraphNode], case_of: dict[str, list[str]], node: scope
             _add(nodes, case_of, case)
 
 
-def _graph_node(node: scopes.workflow_pb2.Node) -> GraphNode:
+def _graph_node(node: workflow_pb2.Node) -> GraphNode:
     kind = scopes.kind_of(node)
     entity = scopes.entity_of(node)
     title = kind.label if kind in (scopes.START, scopes.END) else scopes.title_of(node, node.id)
@@ -150,7 +158,7 @@ def _stacked(nodes: list[GraphNode], edges: list[layout.Edge], choices: frozense
 
 
 def _alike(nodes: Sequence[GraphNode], edges: Sequence[layout.Edge]) -> list[list[str]]:
-    """Partition by layer and entity, refined by the parts that neighbours lie in; so the stacks are acyclic, too."""
+    """Partition by layer and entity, refined by the neighbours' parts; so the stacks are acyclic, too."""
     depth = layout.layers([node.id for node in nodes], edges)
     part: dict[str, Hashable] = {node.id: (depth[node.id], node.kind.name, node.entity) for node in nodes}
     above: dict[str, list[str]] = defaultdict(list)
@@ -182,7 +190,7 @@ def _numbered(parts: Mapping[str, Hashable]) -> dict[str, Hashable]:
 
 
 def draw(graph: Graph, phase_of: Mapping[str, Phase] | None, href_of: Mapping[str, str]) -> Drawing | None:
-    """Place the graph and colour it; None when it is too large to be of use. Without phases it is a plain plan."""
+    """Place the graph and colour it; None when it is too large. Without phases it is a plain plan."""
     if len(graph.nodes) > MAX_BOXES:
         return None
     widths = {node.id: END_WIDTH for node in graph.nodes if node.kind in (scopes.START, scopes.END)}
@@ -209,7 +217,11 @@ def _phase(node: GraphNode, phase_of: Mapping[str, Phase] | None) -> Phase:
     if phase_of is None:
         return _PLAN
     seen = [phase_of.get(member, phases.NOT_STARTED) for member in node.members]
-    return min(seen, key=lambda phase: _URGENCY.index(phase.tone))
+    return min(seen, key=_urgency)
+
+
+def _urgency(phase: Phase) -> int:
+    return _URGENCY.index(phase.tone)
 
 
 def _caption(node: GraphNode, phase_of: Mapping[str, Phase] | None) -> str:
@@ -218,5 +230,11 @@ def _caption(node: GraphNode, phase_of: Mapping[str, Phase] | None) -> str:
         return f"{node.kind.label} · {label}" if label else node.kind.label
     if phase_of is None:
         return f"{node.kind.label} × {len(node.members):,}"
-    counts = Counter(phase_of.get(member, phases.NOT_STARTED).label for member in node.members)
-    return ", ".join(f"{count:,} {label.lower()}" for label, count in counts.most_common(2))
+    counts = Counter(phase_of.get(member, phases.NOT_STARTED) for member in node.members)
+    caption = ""
+    for phase in sorted(counts, key=_urgency):
+        part = f"{counts[phase]:,} {phase.label.lower()}"
+        if caption and len(caption) + len(part) > MAX_CAPTION:
+            return caption + ", …"
+        caption += f", {part}" if caption else part
+    return caption

@@ -1,7 +1,7 @@
 """What protects the console from other sites in the same browser.
 
-- A request under a strange host name is refused: a name that a stranger controls may point at this machine (DNS
-  rebinding), and then its pages would count as our own.
+- A request under a strange host name is refused: a name that a stranger controls may point at this machine
+  (DNS rebinding), and then its pages would count as our own.
 - A request that changes something must come from a page of ours.
 - Headers: no framing by others, no scripts but our own files, nothing kept in caches.
 """
@@ -22,18 +22,18 @@ POLICY = (
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 DECK_POLICY = (
-    "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' https: data:; "
-    "style-src 'unsafe-inline' https:; img-src data: blob: https:; font-src data: https:; media-src data: https:; "
-    "frame-ancestors 'self'"
+    "sandbox allow-scripts allow-popups; default-src 'none'; "
+    "script-src 'unsafe-inline' 'unsafe-eval' https: data:; "
+    "style-src 'unsafe-inline' https:; img-src data: blob: https:; font-src data: https:; "
+    "media-src data: https:; frame-ancestors 'self'"
 )
-"""For decks: whatever the task drew may run, but in an origin of its own, without a way to our pages or the network
-behind them."""
+"""For decks: whatever the task drew may run, but in an origin of its own, without a way to our pages."""
 
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
 
 
 def is_trusted_host(host: str, allowed: Collection[str]) -> bool:
-    """Whether a `Host` header can't be a stranger's name: an address, a local name, or one that was allowed."""
+    """Whether it can't be a stranger's name: an address, a local name, or one that was allowed."""
     name = urlsplit(f"//{host}").hostname if host else None
     if not name:
         return False

@@ -1,7 +1,7 @@
 """The launch form: which field each input gets, and the literal that its text becomes.
 
-Everything is plain text on the way here. Lists, maps and structs are written as JSON; a field left blank means that
-the input is not given, so that the launch plan's default holds.
+Everything is plain text on the way here. Lists, maps and structs are written as JSON; a field left blank
+means that the input is not given, so that the launch plan's default holds.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
 
 from sandbox.console import values
 from sandbox.idl import interfaces, literals, types
 
-Type = types_pb2.LiteralType
+Type: TypeAlias = types_pb2.LiteralType
 
 
 class InvalidInput(ValueError):
@@ -59,7 +59,12 @@ def fields(
 
 
 def _required(parameters: interface_pb2.ParameterMap, name: str) -> bool:
-    return interfaces.is_required(parameters.parameters[name])
+    return _is_needed(parameters.parameters[name])
+
+
+def _is_needed(parameter: interface_pb2.Parameter) -> bool:
+    """Whether the field can't be left blank: for an optional one, blank is none."""
+    return interfaces.is_required(parameter) and not interfaces.is_optional(parameter.var.type)
 
 
 def _field(name: str, parameter: interface_pb2.Parameter, given: literals_pb2.Literal | None) -> Field:
@@ -73,7 +78,7 @@ def _field(name: str, parameter: interface_pb2.Parameter, given: literals_pb2.Li
         name=name,
         type=types.describe(kind),
         control=control,
-        required=interfaces.is_required(parameter),
+        required=_is_needed(parameter),
         description="" if description == name else description,
         default="" if literal is None else values.brief(literal),
         choices=choices,
@@ -125,9 +130,11 @@ def read(
     for name, parameter in parameters.parameters.items():
         text = texts.get(name, "")
         if not text.strip() and not _blank_counts(parameter, name, texts):
-            if interfaces.is_required(parameter):
+            if _is_needed(parameter):
                 errors[name] = "A value is needed."
-            continue
+                continue
+            if not interfaces.is_required(parameter):
+                continue
         try:
             read_values[name] = literal(text, parameter.var.type)
         except InvalidInput as exc:
@@ -164,7 +171,9 @@ def _leaf(text: str, kind: Type) -> literals_pb2.Literal:
             schema = literals_pb2.Schema(uri=_uri(text), type=kind.schema)
             return literals_pb2.Literal(scalar=literals_pb2.Scalar(schema=schema))
         case "structured_dataset_type":
-            metadata = literals_pb2.StructuredDatasetMetadata(structured_dataset_type=kind.structured_dataset_type)
+            metadata = literals_pb2.StructuredDatasetMetadata(
+                structured_dataset_type=kind.structured_dataset_type
+            )
             dataset = literals_pb2.StructuredDataset(uri=_uri(text), metadata=metadata)
             return literals_pb2.Literal(scalar=literals_pb2.Scalar(structured_dataset=dataset))
         case _:
@@ -312,7 +321,9 @@ def _leaf_from_json(value: Any, kind: Type) -> literals_pb2.Literal:
         return _struct(value)
     if types.is_simple(kind, types_pb2.INTEGER) and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidInput("An integer is needed: 42.")
-    if types.is_simple(kind, types_pb2.FLOAT) and (isinstance(value, bool) or not isinstance(value, int | float)):
+    if types.is_simple(kind, types_pb2.FLOAT) and (
+        isinstance(value, bool) or not isinstance(value, int | float)
+    ):
         raise InvalidInput("A number is needed: 0.5.")
     if types.is_simple(kind, types_pb2.BOOLEAN) and not isinstance(value, bool):
         raise InvalidInput("true or false is needed.")

@@ -1,11 +1,12 @@
 """Where the boxes of a directed acyclic graph go: layers from top to bottom, few crossings, smooth edges.
 
-The classic four steps, each kept small: longest-path layers, stand-ins where an edge spans several layers, a few
-barycentre sweeps for the order within layers, and coordinates pulled towards the neighbours' middle.
+The classic four steps, each kept small: longest-path layers, stand-ins where an edge spans several layers, a
+few barycentre sweeps for the order within layers, and coordinates pulled towards the neighbours' middle.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import TypeVar
 
 N = TypeVar("N", bound=Hashable)
 
-BOX_WIDTH = 196.0
+BOX_WIDTH = 216.0
 BOX_HEIGHT = 52.0
 GAP_X = 28.0
 GAP_Y = 48.0
@@ -74,7 +75,7 @@ class _Cell:
 
 
 def layers(nodes: Sequence[N], edges: Sequence[tuple[N, N]]) -> dict[N, int]:
-    """The longest way from a source to each node. Nodes on a cycle (there should be none) keep what they got."""
+    """The longest way from a source to each node; nodes on a cycle keep what they got."""
     following: dict[N, list[N]] = defaultdict(list)
     waiting: dict[N, int] = dict.fromkeys(nodes, 0)
     for source, target in edges:
@@ -92,7 +93,9 @@ def layers(nodes: Sequence[N], edges: Sequence[tuple[N, N]]) -> dict[N, int]:
     return depth
 
 
-def place(nodes: Sequence[str], edges: Sequence[Edge], widths: Mapping[str, float] | None = None) -> Placement:
+def place(
+    nodes: Sequence[str], edges: Sequence[Edge], widths: Mapping[str, float] | None = None
+) -> Placement:
     """Place the nodes; every edge must join two of them."""
     depth = layers(nodes, edges)
     cells = {node: _Cell(node, depth[node], (widths or {}).get(node, BOX_WIDTH)) for node in nodes}
@@ -121,7 +124,7 @@ def _connect(
                 route.append(cell)
             stand_ins += span - 1
         route.append(cells[target])
-        for upper, lower in zip(route, route[1:], strict=False):
+        for upper, lower in itertools.pairwise(route):
             upper.below.append(lower)
             lower.above.append(upper)
         routes.append(((source, target), route))
@@ -172,7 +175,7 @@ def _pack(row: list[_Cell]) -> None:
 
 
 def _pull(row: list[_Cell], downwards: bool) -> None:
-    """Move towards the wishes: the mean of a left-packed and a right-packed solution has no overlaps either."""
+    """Move towards the wishes: the mean of a left- and a right-packed solution has no overlaps either."""
     wishes = [_wish(cell, downwards) for cell in row]
     from_left = list(wishes)
     for i in range(1, len(row)):

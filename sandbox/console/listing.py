@@ -1,7 +1,7 @@
 """What a reader asked of a list, and the filter that admin understands.
 
-Admin's filter language has no quoting: a value with a comma, a plus or a parenthesis would change the filter's
-meaning, so such a search is refused with a sentence.
+Admin's filter language has no quoting: a value with a comma, a plus or a parenthesis would change the
+filter's meaning, so such a search is refused with a sentence.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Query:
         return cls(path, search, parameters.get("phase", ""), token, entity)
 
     def href(self, **changes: str) -> str:
-        """The same list with other parameters; a change of anything but the token starts at the first page."""
+        """The same list with other parameters, from its first page unless a token is among them."""
         asked = {"q": self.search, "phase": self.phase, "workflow": self.entity, **changes}
         return urls.with_query(self.path, asked)
 

@@ -1,7 +1,7 @@
 """What an attempt printed, as the console asks for it.
 
-The console does not know where logs lie; the server hands it a reader. A log grows while the attempt runs, so it is
-read in pieces by offset, and the reader says whether more may come.
+The console does not know where logs lie; the server hands it a reader. A log grows while the attempt runs, so
+it is read in pieces by offset, and the reader says whether more may come.
 """
 
 from __future__ import annotations
@@ -32,4 +32,4 @@ class LogReader(Protocol):
     """Reads logs of attempts; thread-safe."""
 
     def read(self, key: AttemptKey, offset: int, limit: int) -> LogChunk | None:
-        """Up to `limit` bytes from `offset`; a negative offset counts from the end. None: there is no log (yet)."""
+        """Up to `limit` bytes from `offset`; a negative one counts from the end. None: no log (yet)."""

@@ -47,7 +47,9 @@ NOT_STARTED = Phase("", "Not started", "·", "quiet", False)
 
 def named(name: str) -> Phase:
     """The look of a phase; an unknown one keeps its own name."""
-    label, sign, tone, is_terminal = _LOOKS.get(name, (name.replace("_", " ").capitalize(), "?", "quiet", False))
+    label, sign, tone, is_terminal = _LOOKS.get(
+        name, (name.replace("_", " ").capitalize(), "?", "quiet", False)
+    )
     return Phase(name, label, sign, tone, is_terminal)
 
 

@@ -1,4 +1,4 @@
-"""Which address leads to which page. Flyte's own addresses come first; the REST gateway has its place below `/api`."""
+"""Which address leads to which page: Flyte's own ones; the REST gateway has its place below `/api`."""
 
 from __future__ import annotations
 

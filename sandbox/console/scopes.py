@@ -1,7 +1,7 @@
 """The static side of a node tree: which workflow template a node execution belongs to, and what the node is.
 
-Node executions carry only ids. Their names, entities and kinds come from the compiled closure: the primary template at
-the top level, a sub-workflow's template below a workflow node, the same template inside a branch.
+Node executions carry only ids. Their names, entities and kinds come from the compiled closure: the primary
+template at the top level, a sub-workflow's template below a workflow node, the same template inside a branch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class NodeKind:
 
 
 TASK = NodeKind("task", "Task", "ƒ")
-WORKFLOW = NodeKind("workflow", "Workflow", "⧉")
+WORKFLOW = NodeKind("workflow", "Workflow", "▣")
 LAUNCH_PLAN = NodeKind("launch_plan", "Launch plan", "↗")
 BRANCH = NodeKind("branch", "Branch", "◇")
 GATE = NodeKind("gate", "Gate", "⏸")

@@ -41,4 +41,4 @@ class ConsoleSettings:
 
     allowed_hosts: tuple[str, ...] = ()
     """Further names under which a browser may reach the console. Addresses, `localhost` and names without a
-    dot are always allowed; any other name could be a stranger's that points at this machine (DNS rebinding)."""
+    dot are always allowed; any other name could be a stranger's that points at this machine."""

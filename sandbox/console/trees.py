@@ -1,7 +1,7 @@
-"""The tree of an execution's nodes, as far as it is open: a page of nodes, below them the children that are unfolded.
+"""The tree of an execution's nodes, as far as it is open: a page of nodes and the unfolded ones' children.
 
-Which rows are open stands in the address (`open=n0,n0-0-n1`; `-` for none), so a reload, a link and the refresh of a
-running page all show the same. Without it, rows are opened as long as the page stays short.
+Which rows are open stands in the address (`open=n0,n0-0-n1`; `-` for none), so a reload, a link and the
+refresh of a running page all show the same. Without it, rows are opened as long as the page stays short.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Trees:
         token: str = "",
         filters: str = "",
     ) -> Tree:
-        """A page of the nodes below `within` (the top level if empty) with what is unfolded. `open_keys` None: automatic."""
+        """A page of the nodes below `within` (empty: the top) and the unfolded; `open_keys` None: any."""
         loading = _Loading(self._admin, execution, open_keys)
         top = loading.level(execution, within, scope, 0, limit=self._page_size, token=token, filters=filters)
         rows = loading.unfolded(top.rows, scope)
@@ -250,12 +250,10 @@ def dynamic_scope(admin: Admin, execution: ExecutionId, node: str) -> Scope | No
 
 def spec_id_of(node: node_execution_pb2.NodeExecution) -> str:
     """The node's id in its workflow's source."""
-    return node.metadata.spec_node_id or node.id.node_id
+    return str(node.metadata.spec_node_id or node.id.node_id)
 
 
-def row_of(
-    node: node_execution_pb2.NodeExecution, scope: Scope | None, depth: int, root: ExecutionId
-) -> Row:
+def row_of(node: node_execution_pb2.NodeExecution, scope: Scope | None, depth: int, root: ExecutionId) -> Row:
     """A row from admin's message and the workflow it belongs to."""
     execution = ExecutionId.from_proto(node.id.execution_id)
     spec_id = spec_id_of(node)

@@ -1,4 +1,4 @@
-"""Literals as trees that a page can draw: plain text, links to objects, lists and maps, each cut to a bearable size."""
+"""Literals as trees that a page can draw: text, links to objects, lists, maps; cut to a bearable size."""
 
 from __future__ import annotations
 
@@ -49,14 +49,16 @@ class NamedValue:
     value: Value | None
 
 
-def of_map(values: literals_pb2.LiteralMap, variables: Mapping[str, interface_pb2.Variable]) -> list[NamedValue]:
+def of_map(
+    values: literals_pb2.LiteralMap, variables: Mapping[str, interface_pb2.Variable]
+) -> list[NamedValue]:
     """The values with their declared types; declared ones without a value come as well."""
     names = sorted({*variables, *values.literals})
     return [_named(name, values, variables.get(name)) for name in names]
 
 
 def _named(name: str, values: literals_pb2.LiteralMap, variable: interface_pb2.Variable | None) -> NamedValue:
-    literal = values.literals[name] if name in values.literals else None
+    literal = values.literals.get(name)
     if variable is not None:
         kind = types.describe(variable.type)
     elif literal is not None:
@@ -160,7 +162,9 @@ def _number(value: float) -> str:
 
 def _text(text: str) -> Value:
     if len(text) > MAX_TEXT:
-        return Value("text", text[:MAX_TEXT] + "…", note=f"the first {MAX_TEXT:,} of {len(text):,} characters")
+        return Value(
+            "text", text[:MAX_TEXT] + "…", note=f"the first {MAX_TEXT:,} of {len(text):,} characters"
+        )
     if text.startswith("s3://"):
         return _link(text, "")
     return Value("text", text)

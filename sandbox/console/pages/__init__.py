@@ -1,3 +1,3 @@
-"""The pages: each function takes a request and returns a response; routes stand in `sandbox.console.routes`."""
+"""The pages: each function takes a request and returns a response; the routes stand beside."""
 
 from __future__ import annotations

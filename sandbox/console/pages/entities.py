@@ -22,7 +22,7 @@ from sandbox.idl.identifiers import EntityId
 VERSIONS_SHOWN = 20
 EXECUTIONS_SHOWN = 10
 
-KINDS = {plural: kind for kind, plural in urls.PLURAL.items()} | {
+KINDS: dict[str, int] = {plural: kind for kind, plural in urls.PLURAL.items()} | {
     singular: kind for kind, singular in urls.SINGULAR.items()
 }
 NOUNS = {
@@ -116,13 +116,22 @@ def _version(message: Any, kind: int) -> Version:
 def recent_executions(console: context.Console, kind: int, entity_id: EntityId) -> list[Summary]:
     """The newest executions of any version."""
     filters = listing.equals(_EXECUTION_FIELDS[kind], entity_id.name)
-    answer = console.admin.executions(entity_id.project, entity_id.domain, limit=EXECUTIONS_SHOWN, filters=filters)
+    answer = console.admin.executions(
+        entity_id.project, entity_id.domain, limit=EXECUTIONS_SHOWN, filters=filters
+    )
     return [summaries.from_proto(execution) for execution in answer.executions]
 
 
 def _details(console: context.Console, kind: int, entity_id: EntityId) -> dict[str, Any]:
     """What is particular to the kind: interface, graph, container, schedule."""
-    none: dict[str, Any] = {"drawing": None, "facts": [], "plan": None, "inputs": [], "outputs": [], "fixed": []}
+    none: dict[str, Any] = {
+        "drawing": None,
+        "facts": [],
+        "plan": None,
+        "inputs": [],
+        "outputs": [],
+        "fixed": [],
+    }
     if kind == identifier_pb2.WORKFLOW:
         return none | _workflow_details(console.admin.workflow(entity_id))
     if kind == identifier_pb2.TASK:
@@ -142,7 +151,9 @@ def _workflow_details(workflow: workflow_pb2.Workflow) -> dict[str, Any]:
         "drawing": graphs.draw(graphs.build(scope), None, hrefs),
         "inputs": declared(interface.inputs.variables),
         "outputs": declared(interface.outputs.variables),
-        "facts": [("Nodes", str(sum(1 for n in scope.workflow.template.nodes if not n.id.endswith("-node"))))],
+        "facts": [
+            ("Nodes", str(sum(1 for n in scope.workflow.template.nodes if not n.id.endswith("-node"))))
+        ],
     }
 
 
@@ -200,7 +211,9 @@ def _plan_details(plan: launch_plan_pb2.LaunchPlan) -> dict[str, Any]:
                 name,
                 types.describe(expected[name].var.type),
                 "required" if expected[name].required else _said(name, expected[name].var.description),
-                values.of(expected[name].default) if expected[name].WhichOneof("behavior") == "default" else None,
+                values.of(expected[name].default)
+                if expected[name].WhichOneof("behavior") == "default"
+                else None,
             )
             for name in sorted(variables)
         ],

@@ -1,7 +1,8 @@
-"""An execution: its nodes as a tree, a graph or a timeline, its inputs and outputs, and a panel for one node."""
+"""An execution: its nodes as tree, graph or timeline, its inputs and outputs, a panel for one node."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox.console import context, errors, graphs, listing, phases, scopes, summaries, timelines, trees, urls, values
+from sandbox.console import (
+    context,
+    errors,
+    graphs,
+    listing,
+    phases,
+    scopes,
+    summaries,
+    timelines,
+    trees,
+    urls,
+    values,
+)
 from sandbox.console.context import Console
 from sandbox.console.forms import Form
 from sandbox.console.graphs import Drawing
@@ -24,6 +37,8 @@ TABS = {"nodes": "Nodes", "graph": "Graph", "timeline": "Timeline", "io": "Input
 GRAPH_PAGE = 500
 GRAPH_PAGES = 20
 BRANCHES_LOOKED_INTO = 20
+WORK_TO_REST = 8
+"""An open page may keep admin busy for one part in so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,7 @@ class Address:
 
 def page(request: Request) -> Response:
     """`…/executions/:id` and `…/executions/:id/nodeId/:n[/view/:v]`."""
+    began = time.monotonic()
     console = context.of(request)
     address = Address(request)
     summary = summaries.from_proto(console.admin.execution(address.execution))
@@ -87,7 +103,9 @@ def page(request: Request) -> Response:
     below, crumbs = _descend(console, address, scope)
     now = datetime.now(UTC)
     tab = _tab(console, address, below, now)
-    panel = panels.load(console, address.execution, address.node, address.view, address.attempt, tab.get("tree"), below)
+    panel = panels.load(
+        console, address.execution, address.node, address.view, address.attempt, tab.get("tree"), below
+    )
     return console.renderer.page(
         request,
         "execution.html",
@@ -106,10 +124,15 @@ def page(request: Request) -> Response:
             "outputs": [],
             "filters": phases.NODE_FILTERS,
             "panel": panel,
-            "refresh": console.settings.refresh_seconds if summary.is_live else 0,
+            "refresh": _refresh(console, time.monotonic() - began) if summary.is_live else 0,
             **tab,
         },
     )
+
+
+def _refresh(console: Console, took: float) -> float:
+    """Seconds until the page asks for news: a large execution is not asked about all the time."""
+    return max(console.settings.refresh_seconds, round(took * WORK_TO_REST))
 
 
 def _descend(console: Console, address: Address, scope: Scope | None) -> tuple[Scope | None, list[Crumb]]:
@@ -155,7 +178,10 @@ def _data(console: Console, execution_id: ExecutionId, scope: Scope | None) -> d
     declared_inputs, declared_outputs = {}, {}
     if scope is not None:
         interface = scope.workflow.template.interface
-        declared_inputs, declared_outputs = dict(interface.inputs.variables), dict(interface.outputs.variables)
+        declared_inputs, declared_outputs = (
+            dict(interface.inputs.variables),
+            dict(interface.outputs.variables),
+        )
     return {
         "inputs": values.of_map(data.full_inputs, declared_inputs),
         "outputs": values.of_map(data.full_outputs, declared_outputs),

@@ -23,8 +23,8 @@ def healthcheck(request: Request) -> Response:
 
 def me(request: Request) -> Response:
     """Nobody signs in to a sandbox: an anonymous user, in the shape of Flyte's `UserInfoResponse`."""
-    return JSONResponse({"subject": "", "name": "", "preferred_username": "", "given_name": "", "family_name": "",
-                         "email": "", "picture": ""})  # fmt: skip
+    fields = ("subject", "name", "preferred_username", "given_name", "family_name", "email", "picture")
+    return JSONResponse(dict.fromkeys(fields, ""))
 
 
 def rest(request: Request) -> Response:

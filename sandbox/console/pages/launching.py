@@ -74,7 +74,7 @@ def _entity(request: Request) -> EntityId:
 
 
 def _launchable(console: Console, entity_id: EntityId, plan: str) -> Launchable:
-    """A workflow is launched through a launch plan: the chosen one, or the one of its own name and version."""
+    """A workflow is launched through a launch plan: the chosen one, or that of its own name."""
     if entity_id.resource_type == identifier_pb2.TASK:
         template = console.admin.task(entity_id).closure.compiled_task.template
         return Launchable(entity_id, _parameters(template.interface.inputs.variables))

@@ -18,7 +18,7 @@ _PIECE = 64 * 1024
 
 
 def log(request: Request) -> Response:
-    """`/logs/…`: all that was printed so far, or with `offset=` what came after (negative: that many last bytes).
+    """`/logs/…`: all that was printed so far, or with `offset=` what came after (negative: the last bytes).
 
     The headers say where the piece ends, to ask on from there.
     """
@@ -53,7 +53,9 @@ def _whole_log(console: context.Console, key: AttemptKey) -> Response:
             f"There is no log of attempt {key.attempt} of node {key.node} in {key.execution}.",
             remedy="It appears when the attempt starts; nodes that came from the cache have none.",
         )
-    return StreamingResponse(_pieces(console.logs, key, first, console.settings.log_chunk), media_type="text/plain")
+    return StreamingResponse(
+        _pieces(console.logs, key, first, console.settings.log_chunk), media_type="text/plain"
+    )
 
 
 def _pieces(logs: LogReader, key: AttemptKey, first: LogChunk, limit: int) -> Iterator[bytes]:
@@ -85,7 +87,9 @@ def deck(request: Request) -> Response:
 def _refuse_deck(status: int, size: int) -> None:
     if status != 200:
         raise errors.Unavailable(f"The object store answered {status} for the deck.")
-    raise errors.Refused(f"The deck has {size:,} bytes: too many for a page.", remedy="Download it with the SDK.")
+    raise errors.Refused(
+        f"The deck has {size:,} bytes: too many for a page.", remedy="Download it with the SDK."
+    )
 
 
 def _fetch(url: str, timeout: float) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
@@ -110,5 +114,7 @@ def download(request: Request) -> Response:
     """Leads to a signed URL of an object in the store."""
     uri = request.query_params.get("uri", "")
     if not uri.startswith("s3://"):
-        raise errors.Refused("Only objects of the sandbox's store can be downloaded.", remedy="Give an s3:// URI.")
+        raise errors.Refused(
+            "Only objects of the sandbox's store can be downloaded.", remedy="Give an s3:// URI."
+        )
     return RedirectResponse(context.of(request).admin.download_url(uri), 302)

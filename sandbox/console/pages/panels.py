@@ -20,7 +20,13 @@ from sandbox.idl.identifiers import AttemptKey, EntityId, ExecutionId, UniqueNod
 FIRST_LOG_BYTES = 64 * 1024
 
 VIEWS = {"executions": "Attempts", "io": "Inputs & outputs", "logs": "Log", "flytedecks": "Deck"}
-_OTHER_NAMES = {"": "executions", "resources": "executions", "inputs": "io", "outputs": "io", "deck": "flytedecks"}
+_OTHER_NAMES = {
+    "": "executions",
+    "resources": "executions",
+    "inputs": "io",
+    "outputs": "io",
+    "deck": "flytedecks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,13 @@ class Panel:
     outputs: list[NamedValue] = field(default_factory=list)
     log: Log | None = None
     has_deck: bool = False
+
+    @property
+    def is_told_by_an_attempt(self) -> bool:
+        """Whether the view at hand shows the failure already, as that of an attempt."""
+        if self.view != "executions" or self.failure is None:
+            return False
+        return any(each.failure and each.failure.message == self.failure.message for each in self.attempts)
 
     @property
     def views(self) -> Mapping[str, str]:
@@ -89,7 +102,9 @@ def load(
         row=row,
         view=view,
         entity=entity,
-        failure=summaries.failure_of(closure.error) if closure.WhichOneof("output_result") == "error" else None,
+        failure=summaries.failure_of(closure.error)
+        if closure.WhichOneof("output_result") == "error"
+        else None,
         attempts=shown,
         inputs=inputs,
         outputs=outputs,
@@ -149,7 +164,7 @@ def _log(console: Console, execution_id: ExecutionId, node: str, attempt: Attemp
 
 
 def _whole_lines(chunk: LogChunk) -> tuple[str, int, int]:
-    """The text from the first whole line, so that a cut character does no harm at the start; and cut at a character's end."""
+    """The text from the first whole line to the last whole character, with its offsets."""
     data, offset = chunk.data, chunk.offset
     if offset:
         skipped = data.find(b"\n") + 1

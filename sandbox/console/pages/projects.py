@@ -37,9 +37,7 @@ def select(request: Request) -> Response:
     """All projects with their domains."""
     console = context.of(request)
     projects = [
-        project
-        for project in console.admin.projects()
-        if project.id not in console.settings.hidden_projects
+        project for project in console.admin.projects() if project.id not in console.settings.hidden_projects
     ]
     projects.sort(key=lambda project: (project.id != console.settings.default_project, project.name.lower()))
     return console.renderer.page(request, "select_project.html", {"projects": projects})

@@ -1,0 +1,3 @@
+"""The console against a real gRPC server that plays recorded messages."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The console's pure modules."""
+
+from __future__ import annotations
