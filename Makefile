@@ -26,11 +26,11 @@ help:
 	@echo "make clean        remove .venv and caches (a running sandbox is left alone)"
 
 quickstart: $(VENV)/.runtime
-	$(SANDBOX) start
-	$(SANDBOX) build $(EXAMPLE) --tag $(IMAGE) --python $(CURDIR)/$(BIN)/python
-	cd $(EXAMPLE) && $(SANDBOX) exec --tag $(IMAGE) -- pyflyte --pkgs flyte.workflows package --image $(IMAGE) --force
+	$(SANDBOX) start --source $(EXAMPLE)
+	$(SANDBOX) build $(EXAMPLE) --tag $(IMAGE)
+	cd $(EXAMPLE) && $(SANDBOX) exec -- pyflyte --pkgs flyte.workflows package --image $(IMAGE) --force
 	cd $(EXAMPLE) && $(SANDBOX) register files --project flyteexamples --domain development --archive flyte-package.tgz --version v1
-	cd $(EXAMPLE) && $(SANDBOX) exec --tag $(IMAGE) -- python launch.py --version v1
+	cd $(EXAMPLE) && $(SANDBOX) exec -- python launch.py --version v1
 
 test: lint
 	$(BIN)/pytest

@@ -250,6 +250,11 @@ def _ensure_venv(
             version = package_version(venv, "flytekit")
             steps.run("packages", "Packages", lambda: None, lambda _: f"flytekit {version}, installed before")
             return venv, True, ()
+        remark = (
+            f"{interpreter.instead_of}; Python {interpreter.version} is used."
+            if interpreter.instead_of
+            else ""
+        )
         try:
             notes = steps.run(
                 "packages",
@@ -257,11 +262,18 @@ def _ensure_venv(
                 lambda: _install(venv, requirements, interpreter),
                 lambda _: f"flytekit {package_version(venv, 'flytekit')} and the rest of {requirements.name}",
             )
+        except InstallFailed as exc:
+            shutil.rmtree(venv, ignore_errors=True)
+            if not remark:
+                raise
+            raise InstallFailed(
+                exc.what, f"{exc.cause}\nNote: {remark}", f"Install that Python, or: {exc.remedy}"
+            ) from exc
         except BaseException:
             shutil.rmtree(venv, ignore_errors=True)
             raise
         write_atomically(venv / _COMPLETE, json.dumps({"requirements": str(requirements)}).encode())
-    return venv, False, notes
+    return venv, False, (remark, *notes) if remark else notes
 
 
 def _install(venv: Path, requirements: Path, interpreter: Interpreter) -> tuple[str, ...]:

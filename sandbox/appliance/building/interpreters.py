@@ -43,10 +43,16 @@ class Interpreter:
     path: Path
     version: str
     """`3.11.7`."""
+    instead_of: str = ""
+    """Why it is not the Python that the project names; empty when it is."""
 
 
 def choose(project: Path, explicit: str | None = None) -> Interpreter:
-    """The Python for a project; raises PythonUnavailable."""
+    """The Python for a project; raises PythonUnavailable.
+
+    What is asked for explicitly must be had; what a file of the project names may be replaced by this
+    program's own Python, and the answer says so.
+    """
     if explicit is not None and os.sep in explicit:
         return _at(Path(explicit).expanduser().absolute())
     wish = wished(project, explicit)
@@ -61,9 +67,12 @@ def choose(project: Path, explicit: str | None = None) -> Interpreter:
     for version in _versions(wish):
         if found := _download(version):
             return found
+    missing = f"{wish.said_by} asks for Python {_shown(wish.specifier)}, which is not on this machine"
+    if explicit is None:
+        return Interpreter(own.path, own.version, instead_of=missing)
     raise PythonUnavailable(
         f"Python {_shown(wish.specifier)} is not on this machine",
-        f"{wish.said_by} asks for it, and it could not be downloaded either",
+        "it could not be downloaded either",
         "Install it (your package manager, pyenv, `uv python install`), or choose another with --python.",
     )
 
