@@ -296,3 +296,18 @@ def test_signing_asks_nobody_and_names_its_endpoint() -> None:
     for hours in (0, -1, 24 * 8):
         with pytest.raises(errors.InvalidRequest):
             presigner.get("s3://my-s3-bucket/a", timedelta(hours=hours))
+
+
+def test_objects_without_sidecars_are_read_over_s3_too(s3: NanioServer, prefix: str) -> None:
+    bare = DirectoryObjectStore(s3.root, sidecars=False)
+    s3.directory.put(f"{prefix}/a", b"old one")
+    bare.put(f"{prefix}/a", b"new one")
+    assert s3.objects.get(f"{prefix}/a") == b"new one"
+    for store in (bare, s3.directory):
+        info = store.head(f"{prefix}/a")
+        assert info is not None
+        assert info.md5 == hashlib.md5(b"new one").hexdigest()
+    over_s3 = s3.objects.head(f"{prefix}/a")
+    assert over_s3 is not None
+    assert (over_s3.size, over_s3.md5) == (7, None)
+    assert [each.uri for each in s3.objects.list(prefix)] == [f"{prefix}/a"]
