@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flyteidl.admin import workflow_pb2
+
 from sandbox.admin.cache import EntityCache
+from sandbox.admin.launchables import Launchable
 from sandbox.admin.settings import AdminSettings
 from sandbox.store.database import Database
 from sandbox.store.objects import ObjectStore, Presigner
@@ -20,8 +23,11 @@ class AdminContext:
     presigner: Presigner
     """Signs URLs for the endpoint that clients on the host reach."""
     settings: AdminSettings
-    cache: EntityCache = field(init=False)
+    workflows: EntityCache[workflow_pb2.Workflow] = field(init=False)
     """Compiled workflows that were asked for lately."""
+    launchables: EntityCache[Launchable] = field(init=False)
+    """What was launched lately: launch plans, and lone tasks by their task's id."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cache", EntityCache(self.settings.cache_size))
+        object.__setattr__(self, "workflows", EntityCache(self.settings.workflow_cache_size))
+        object.__setattr__(self, "launchables", EntityCache(self.settings.launchable_cache_size))

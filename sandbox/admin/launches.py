@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2
 from flyteidl.core import identifier_pb2, literals_pb2
 
-from sandbox.admin import errors, execution_configs, fields, launch_plans, scopes, single_tasks
+from sandbox.admin import errors, execution_configs, fields, launchables, scopes, single_tasks
 from sandbox.admin.context import AdminContext
+from sandbox.admin.launchables import Launchable
 from sandbox.compiler import launching
 from sandbox.idl import names, paths
 from sandbox.idl.identifiers import EntityId, ExecutionId
@@ -41,26 +42,16 @@ class Launch:
     """Row id of the execution that is relaunched."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Launchable:
-    """What is run: a launch plan, or the one generated around a task."""
-
-    spec: launch_plan_pb2.LaunchPlanSpec
-    closure: launch_plan_pb2.LaunchPlanClosure
-    workflow_id: int
-    launch_plan_id: int | None = None
-    task_id: int | None = None
-
-
 def launch(context: AdminContext, request: Launch) -> ExecutionId:
     """Create the execution; its id. Raises `InvalidRequest`, NotFound, AlreadyExists."""
     entity = _check(request)
     execution = ExecutionId(
         request.project, request.domain, request.name or names.generated_execution_name(_RANDOM)
     )
+    kept = context.launchables.find(entity)
     with context.database.transaction() as connection:
         project = scopes.open_for(connection, context.settings, request.project, request.domain)
-        found = _find(connection, entity, request.spec)
+        found = kept or _load(connection, entity, request.spec)
         inputs = launching.resolve_inputs(
             found.closure.expected_inputs, found.spec.fixed_inputs, request.inputs
         )
@@ -76,6 +67,8 @@ def launch(context: AdminContext, request: Launch) -> ExecutionId:
         )
         _settle_notifications(request.spec, found.spec)
         _insert(context, connection, execution, request, found, inputs, parent)
+    if kept is None:
+        context.launchables.keep(entity, found, found.size)
     return execution
 
 
@@ -91,18 +84,11 @@ def _check(request: Launch) -> EntityId:
     return entity
 
 
-def _find(connection: Connection, entity: EntityId, spec: execution_pb2.ExecutionSpec) -> _Launchable:
+def _load(connection: Connection, entity: EntityId, spec: execution_pb2.ExecutionSpec) -> Launchable:
     if entity.resource_type == identifier_pb2.TASK:
         task, plan = single_tasks.prepare(connection, entity, spec)
-        task_id: int | None = task.id
-        launch_plan_id = None
-    else:
-        plan = launch_plan_rows.get(connection, entity)
-        task_id, launch_plan_id = None, plan.id
-    if plan.workflow_id is None:
-        raise errors.WrongState(f"The {entity} belongs to no workflow: register it again")
-    proto = launch_plans.to_proto(plan)
-    return _Launchable(proto.spec, proto.closure, plan.workflow_id, launch_plan_id, task_id)
+        return launchables.from_row(plan, task.id)
+    return launchables.from_row(launch_plan_rows.get(connection, entity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +142,7 @@ def _insert(
     connection: Connection,
     execution: ExecutionId,
     request: Launch,
-    found: _Launchable,
+    found: Launchable,
     inputs: literals_pb2.LiteralMap,
     parent: _Parent | None,
 ) -> None:

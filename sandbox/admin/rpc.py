@@ -1,8 +1,8 @@
 """Binds functions to the RPCs of a gRPC service.
 
 Every RPC here is one request, one answer. A service is a table from RPC name to a function of (context,
-request); what isn't in the table answers UNIMPLEMENTED with a reason. Parsing is done here and not by gRPC, so
-that bytes which are no protobuf get INVALID_ARGUMENT and a readable message.
+request); what isn't in the table answers UNIMPLEMENTED with a reason. Parsing is done here and not by gRPC,
+so that bytes which are no protobuf get INVALID_ARGUMENT and a readable message.
 """
 
 from __future__ import annotations

@@ -57,8 +57,10 @@ class AdminSettings:
     """Flyte's default is 100; here a workflow may be as large as the engine's budgets are measured for."""
     max_label_entries: int = 16
     """Labels and annotations of one execution; 0 is no limit."""
-    cache_size: int = 8 * MEBIBYTE
+    workflow_cache_size: int = 8 * MEBIBYTE
     """Bytes, serialised, of compiled workflows that are kept in memory; they never change once registered."""
+    launchable_cache_size: int = MEBIBYTE
+    """Bytes, serialised, of launch plans that are kept in memory."""
     resources: PlatformResources = field(default_factory=PlatformResources)
 
     def domain_name(self, domain_id: str) -> str | None:

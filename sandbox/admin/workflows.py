@@ -81,7 +81,13 @@ def insert(
 def get(context: AdminContext, request: common_pb2.ObjectGetRequest) -> workflow_pb2.Workflow:
     """GetWorkflow, with its closure."""
     entity = fields.entity(request.id, identifier_pb2.WORKFLOW)
-    return context.cache.workflow(entity, lambda: _load(context, entity))
+    kept = context.workflows.find(entity)
+    if kept is not None:
+        return kept
+    with context.database.reading() as connection:
+        workflow = to_proto(workflows.get(connection, entity))
+    context.workflows.keep(entity, workflow, workflow.ByteSize())
+    return workflow
 
 
 def list_(context: AdminContext, request: common_pb2.ResourceListRequest) -> workflow_pb2.WorkflowList:
@@ -115,11 +121,6 @@ def to_summary(row: workflows.Workflow) -> workflow_pb2.Workflow:
     template.interface.ParseFromString(row.typed_interface)
     workflow.closure.created_at.CopyFrom(times.timestamp(row.created_at))
     return workflow
-
-
-def _load(context: AdminContext, entity: EntityId) -> workflow_pb2.Workflow:
-    with context.database.reading() as connection:
-        return to_proto(workflows.get(connection, entity))
 
 
 @dataclass(frozen=True, slots=True)
