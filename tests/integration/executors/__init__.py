@@ -1,0 +1,3 @@
+"""The process executor over real processes."""
+
+from __future__ import annotations

@@ -1,0 +1,101 @@
+"""Tasks that behave and misbehave, as a Flyte user would write them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from flytekit import task
+from flytekit.interfaces.random import random
+from flytekit.types.file import FlyteFile
+
+
+@task
+def increment(x: int) -> int:
+    print(f"incrementing {x}")
+    return x + 1
+
+
+@task
+def refuse(x: int) -> int:
+    raise ValueError(f"{x} is no good")
+
+
+@task
+def leave(code: int) -> int:
+    print("leaving without a word to flytekit")
+    sys.stdout.flush()
+    os._exit(code)
+    return code
+
+
+@task
+def kill_itself(number: int) -> int:
+    os.kill(os.getpid(), number)
+    time.sleep(30)
+    return number
+
+
+@task
+def sleep(seconds: float) -> float:
+    print(f"sleeping as {os.getpid()}", flush=True)
+    time.sleep(seconds)
+    return seconds
+
+
+@task
+def sleep_deeply(seconds: float) -> float:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(f"sleeping as {os.getpid()}", flush=True)
+    time.sleep(seconds)
+    return seconds
+
+
+@task
+def start_a_daemon(seconds: float) -> float:
+    daemon = subprocess.Popen(["sleep", str(seconds)], start_new_session=True)
+    print(f"daemon {daemon.pid}", flush=True)
+    return seconds
+
+
+@task
+def take_memory(mebibytes: int) -> int:
+    held = bytearray(os.urandom(1024) * 1024 * mebibytes)
+    time.sleep(0.6)
+    return len(held)
+
+
+@task
+def say_where(x: int) -> str:
+    with open("note.txt", "w") as file:
+        file.write("mine")
+    return "|".join(
+        [os.getcwd(), tempfile.gettempdir(), os.environ["HOME"], ",".join(sorted(os.listdir(".")))]
+    )
+
+
+@task
+def write_file(text: str) -> FlyteFile:
+    with open("out.txt", "w") as file:
+        file.write(text)
+    return FlyteFile("out.txt")
+
+
+@task
+def read_file(file: FlyteFile) -> str:
+    with open(file) as opened:
+        return opened.read()
+
+
+@task
+def draw(x: int) -> str:
+    return str(random.getrandbits(64))
+
+
+@task(enable_deck=True)
+def decorate(x: int) -> int:
+    return x
