@@ -117,6 +117,8 @@ def _write(content: typing.IO[bytes] | None, place: str, mode: int) -> None:
 def _link(directory: str, member: tarfile.TarInfo) -> None:
     place = _inside(directory, member.name)
     os.makedirs(os.path.dirname(place), exist_ok=True)
+    if os.path.isdir(place) and not os.path.islink(place):
+        raise CodeError(f"the distribution holds {member.name!r} both as a link and as a folder")
     if os.path.lexists(place):
         os.unlink(place)
     if member.issym():

@@ -1,0 +1,99 @@
+"""Distributions unpack inside their directory only; working directories show code without copying it."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from sandbox.executors.process.runner import code, s3
+
+
+def archive(path: Path, *members: tuple[str, bytes | None, str]) -> str:
+    """A tar file of (name, content, link target); a member with a target is a symbolic link."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content, target in members:
+            member = tarfile.TarInfo(name)
+            if target:
+                member.type, member.linkname = tarfile.SYMTYPE, target
+            member.size = len(content or b"")
+            tar.addfile(member, io.BytesIO(content or b""))
+    return str(path)
+
+
+def test_files_and_folders_are_unpacked(tmp_path: Path) -> None:
+    made = archive(tmp_path / "a.tar.gz", ("pkg/mod.py", b"x = 1", ""), ("./top.py", b"", ""))
+    code.unpack(made, str(tmp_path / "out"))
+    assert (tmp_path / "out/pkg/mod.py").read_bytes() == b"x = 1"
+    assert (tmp_path / "out/top.py").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "a/b/../../../evil"])
+def test_a_member_outside_of_the_distribution_is_refused(tmp_path: Path, name: str) -> None:
+    made = archive(tmp_path / "a.tar.gz", (name, b"x", ""))
+    with pytest.raises(code.CodeError, match="outside"):
+        code.unpack(made, str(tmp_path / "out"))
+    assert not (tmp_path / "evil").exists()
+
+
+def test_an_absolute_name_is_taken_as_relative_like_tar_does(tmp_path: Path) -> None:
+    code.unpack(archive(tmp_path / "a.tar.gz", ("/etc/here", b"x", "")), str(tmp_path / "out"))
+    assert (tmp_path / "out/etc/here").exists()
+
+
+def test_nothing_is_written_through_a_link_of_the_archive(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    made = archive(tmp_path / "a.tar.gz", ("door", None, str(outside)), ("door/evil", b"x", ""))
+    with pytest.raises(code.CodeError, match="both as a link and as a folder"):
+        code.unpack(made, str(tmp_path / "out"))
+    assert not (outside / "evil").exists()
+
+
+def test_a_working_directory_shows_the_entries_of_a_snapshot(tmp_path: Path) -> None:
+    (tmp_path / "src/pkg").mkdir(parents=True)
+    (tmp_path / "src/mod.py").write_text("x")
+    (tmp_path / "work").mkdir()
+    code.overlay(str(tmp_path / "work"), str(tmp_path / "src"))
+    assert (tmp_path / "work/mod.py").is_symlink()
+    assert (tmp_path / "work/pkg").is_dir()
+
+
+def test_a_distribution_lies_over_the_snapshot_and_changes_neither(tmp_path: Path) -> None:
+    for root, text in (("image", "old"), ("fast", "new")):
+        (tmp_path / root / "pkg").mkdir(parents=True)
+        (tmp_path / root / "pkg/mod.py").write_text(text)
+        (tmp_path / root / "pkg" / f"{root}.py").write_text(root)
+    work = tmp_path / "work"
+    work.mkdir()
+    code.overlay(str(work), str(tmp_path / "image"))
+    code.overlay(str(work), str(tmp_path / "fast"))
+    assert (work / "pkg/mod.py").read_text() == "new"
+    assert sorted(entry.name for entry in (work / "pkg").iterdir()) == ["fast.py", "image.py", "mod.py"]
+    assert (tmp_path / "image/pkg/mod.py").read_text() == "old"
+    assert not (tmp_path / "image/pkg/fast.py").exists()
+
+
+def test_a_distribution_is_fetched_once_and_again_when_it_changes(tmp_path: Path) -> None:
+    bucket = tmp_path / "objects/bucket"
+    bucket.mkdir(parents=True)
+    store = s3.Store("http://127.0.0.1:1", "-", "-", roots={"s3://": str(tmp_path / "objects")})
+    cache = str(tmp_path / "cache")
+    archive(bucket / "code.tar.gz", ("mod.py", b"one", ""))
+    first = code.fetch("s3://bucket/code.tar.gz", cache, store)
+    assert code.fetch("s3://bucket/code.tar.gz", cache, store) == first
+    archive(bucket / "code.tar.gz", ("mod.py", b"number two", ""))
+    second = code.fetch("s3://bucket/code.tar.gz", cache, store)
+    assert Path(first, "mod.py").read_bytes() == b"one"
+    assert Path(second, "mod.py").read_bytes() == b"number two"
+
+
+def test_a_distribution_that_is_no_archive_is_named(tmp_path: Path) -> None:
+    bucket = tmp_path / "objects/bucket"
+    bucket.mkdir(parents=True)
+    (bucket / "code.tar.gz").write_bytes(b"not a tar file")
+    store = s3.Store("http://127.0.0.1:1", "-", "-", roots={"s3://": str(tmp_path / "objects")})
+    with pytest.raises(code.CodeError, match=r"s3://bucket/code\.tar\.gz cannot be unpacked"):
+        code.fetch("s3://bucket/code.tar.gz", str(tmp_path / "cache"), store)
