@@ -76,11 +76,11 @@ class PostgresServer:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Kill the postmaster; its children notice and end."""
+        """Kill the postmaster; its children notice and end (one that still writes would spoil a restart)."""
         self._end(signal.SIGKILL)
-        shared = self.root / "data" / "postmaster.pid"
-        eventually(lambda: not _listens(self.port), timeout=10)
-        shared.unlink(missing_ok=True)
+        data = self.root / "data"
+        eventually(lambda: not _listens(self.port) and not _works_in(data), timeout=10)
+        (data / "postmaster.pid").unlink(missing_ok=True)
 
     def execute(self, statement: str) -> None:
         """Run one statement outside a transaction."""
@@ -106,6 +106,17 @@ class PostgresServer:
             self.process.send_signal(number)
             self.process.wait(timeout=20)
             self.process = None
+
+
+def _works_in(folder: Path) -> bool:
+    """Whether any process has this working directory, as all of a server's have."""
+    for process in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if process.readlink() == folder:
+                return True
+        except OSError:
+            continue  # Gone meanwhile, or not ours to see.
+    return False
 
 
 @contextmanager
