@@ -52,7 +52,7 @@ class Sandbox:
     ) -> subprocess.CompletedProcess[str]:
         """`sandbox ARGUMENTS` as a subprocess."""
         done = subprocess.run(
-            [sys.executable, "-m", "sandbox.cli.main", *arguments],
+            [sys.executable, "-m", "sandbox.cli", *arguments],
             env=self.environ,
             capture_output=True,
             text=True,

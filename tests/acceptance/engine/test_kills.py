@@ -94,7 +94,7 @@ def test_two_starts_at_once_leave_one_healthy_sandbox(victim: Sandbox) -> None:
     command = [
         sys.executable,
         "-m",
-        "sandbox.cli.main",
+        "sandbox.cli",
         "start",
         "--name",
         victim.name,
