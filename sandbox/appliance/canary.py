@@ -67,6 +67,21 @@ def run(endpoints: Endpoints, *, deadline: float) -> CanaryResult:
             ) from exc
 
 
+def exists(endpoints: Endpoints, execution: str) -> bool:
+    """Whether the sandbox remembers an earlier canary."""
+    with grpc.insecure_channel(endpoints.target) as channel:
+        request = execution_pb2.WorkflowExecutionGetRequest(
+            id=identifier_pb2.WorkflowExecutionIdentifier(project=PROJECT, domain=DOMAIN, name=execution)
+        )
+        try:
+            admin_pb2_grpc.AdminServiceStub(channel).GetExecution(request, timeout=_CALL_TIMEOUT)
+        except grpc.RpcError as exc:
+            if exc.code() is grpc.StatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
+
+
 class _Canary:
     """One flight."""
 

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.appliance import pids
@@ -34,11 +34,9 @@ def wait_gone(identities: Iterable[Identity], *, timeout: float) -> list[Identit
     return left
 
 
-def running() -> Iterator[int]:
-    """All processes that this user can see."""
-    for entry in os.scandir(PROC):
-        if entry.name.isdigit():
-            yield int(entry.name)
+def running() -> list[int]:
+    """The pids of all processes that this user can see."""
+    return [int(name) for name in os.listdir(PROC) if name.isdigit()]
 
 
 def with_environment(entry: str) -> list[Identity]:

@@ -213,7 +213,8 @@ def _disk(state: SandboxState) -> int:
         stack.append(state.postgres.resolve())
     while stack:
         try:
-            entries = list(os.scandir(stack.pop()))
+            with os.scandir(stack.pop()) as listing:
+                entries = list(listing)
         except OSError:
             continue
         for entry in entries:

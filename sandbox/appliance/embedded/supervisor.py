@@ -14,6 +14,7 @@ about a component is in `_Child`; `_Supervisor.turn` is one pass of the loop.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -85,6 +86,8 @@ class _Child:
             self.start_at = None  # SIGHUP will tell
             return
         self.start_at = None
+        if self.spec["pid_file"]:
+            _remove_stale(self.spec["pid_file"])
         pid = _spawn(self.spec)
         self._started_at = now
         found = identify(pid)
@@ -154,10 +157,7 @@ class _Child:
         self.identity = None
 
     def _forget(self) -> None:
-        try:
-            os.unlink(self.spec["record"])
-        except FileNotFoundError:
-            pass
+        _unlink(self.spec["record"])
 
 
 class _Supervisor:
@@ -219,10 +219,8 @@ class _Supervisor:
                 poller.register(child.pidfd, select.POLLIN)
         due = [child.start_at for child in self._children if child.start_at is not None]
         poller.poll(max(0.0, min(due) - now) * 1000 if due else None)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 512)
-        except BlockingIOError:
-            pass
 
 
 def _spawn(spec: dict) -> int:  # type: ignore[type-arg]
@@ -236,10 +234,10 @@ def _spawn(spec: dict) -> int:  # type: ignore[type-arg]
         return pid
     try:
         _become(spec, environment, log)
-    except BaseException as exc:  # the child must never return into the parent's code
-        os.write(2, f"can't start {spec['argv'][0]}: {exc}\n".encode())
+    except Exception as exc:
+        os.write(log, f"can't start {spec['argv'][0]}: {exc}\n".encode())
     finally:
-        os._exit(127)
+        os._exit(127)  # the child must never return into the parent's code
 
 
 def _become(spec: dict, environment: dict, log: int) -> None:  # type: ignore[type-arg]
@@ -258,6 +256,28 @@ def _become(spec: dict, environment: dict, log: int) -> None:  # type: ignore[ty
         os.setgid(group)
         os.setuid(user)
     os.execve(spec["argv"][0], spec["argv"], environment)
+
+
+def _remove_stale(pid_file: str) -> None:
+    """Remove the lock of a program that is dead, once nothing it had started works in that directory either."""
+    try:
+        with open(pid_file) as file:
+            pid = int(file.readline())
+    except (OSError, ValueError):
+        return
+    directory = os.path.realpath(os.path.dirname(pid_file))
+    if identify(pid) is None and not any(
+        _works_in(directory, int(name)) for name in os.listdir("/proc") if name.isdigit()
+    ):
+        say(f"removing {pid_file}: pid {pid} is dead")
+        os.unlink(pid_file)
+
+
+def _works_in(directory: str, pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd") == directory
+    except OSError:
+        return False  # gone, buried or somebody else's
 
 
 def _open_log(path: str) -> int:
@@ -282,10 +302,8 @@ def _how_it_ended(pid: int) -> str:
 
 
 def _kill(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _kill_group(pid: int) -> None:
@@ -306,6 +324,11 @@ def _wait(pidfd: int, identity: Identity, timeout: float) -> bool:
             return False
         poller.poll(left * 1000)
     return True
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _write(path: str, record: dict) -> None:  # type: ignore[type-arg]
@@ -344,7 +367,4 @@ def main(arguments: list[str]) -> None:
     try:
         _Supervisor(config).run()
     finally:
-        try:
-            os.unlink(record)
-        except FileNotFoundError:
-            pass
+        _unlink(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def child(tmp_path: Path) -> _Child:
 
 
 def _spec(folder: Path) -> dict[str, Any]:
-    return {"name": "thing", "record": str(folder / "thing.json"), "needs": None}
+    return {"name": "thing", "record": str(folder / "thing.json"), "needs": None, "pid_file": None}
 
 
 def test_deaths_in_a_row_are_answered_more_and_more_slowly_and_then_not_at_all(child: _Child) -> None:
@@ -81,14 +82,50 @@ def test_a_record_that_names_no_living_process_is_not_adopted(
 
 
 def test_a_pid_that_was_used_again_is_not_adopted(child: _Child, tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "thing.json").write_text(json.dumps({"pid": os.getpid(), "started": 1}))
     assert not child.adopt()
+
+
+def test_a_lock_whose_owner_is_dead_is_removed(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text("4194304\n/data\n")
+    supervisor._remove_stale(str(lock))
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("content", [f"{os.getpid()}\n", "", "no number\n"])
+def test_a_lock_whose_owner_lives_or_is_unknown_stays(tmp_path: Path, content: str) -> None:
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(content)
+    supervisor._remove_stale(str(lock))
+    assert lock.exists()
+
+
+def test_a_lock_stays_while_anything_works_in_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text("4194304\n")
+    monkeypatch.chdir(tmp_path)
+    supervisor._remove_stale(str(lock))
+    assert lock.exists()
 
 
 def test_it_imports_nothing_heavy() -> None:
     """Its memory is counted as the sandbox's own."""
     source = Path(supervisor.__file__).read_text()
-    imported = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
-    assert imported <= {"__future__", "errno", "json", "os", "select", "signal", "sys", "time", "sandbox"}
+    imported = {
+        line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))
+    }
+    assert imported <= {
+        "__future__",
+        "contextlib",
+        "errno",
+        "json",
+        "os",
+        "select",
+        "signal",
+        "sys",
+        "time",
+        "sandbox",
+    }
