@@ -42,7 +42,7 @@ from sandbox.propeller.timers import Timers
 from sandbox.store import errors, leases, projections
 from sandbox.store import events as history
 from sandbox.store.database import Connection, Database
-from sandbox.store.objects import ObjectStore
+from sandbox.store.objects import DirectoryObjectStore, ObjectStore
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 1000
@@ -75,6 +75,9 @@ class CoreLoop:
         self._settings = settings
         self._database = database
         self._executors = executors
+        self._inline = settings.inline_objects
+        if self._inline is None:
+            self._inline = isinstance(objects, DirectoryObjectStore)
         self._literals = LiteralStore(objects, settings.literal_cache_bytes)
         self._preparer = Preparer(self._literals, database)
         self._results = ResultReader(objects, self._literals, database, settings.max_output_bytes)
@@ -228,7 +231,7 @@ class CoreLoop:
 
     def _perform(self, running: Running, work: Work, *, pooled: bool, tries: int = 0) -> None:
         """Do something whose answer is an event: here if it is cheap, else on the pool."""
-        if pooled or not self._settings.inline_objects:
+        if pooled or not self._inline:
             self._pool.submit(self._perform_pooled, running, work, tries)
             return
         try:

@@ -31,9 +31,9 @@ class EngineSettings:
     """Between renewals of leases, and between looks for what a lost notification would have told."""
     io_threads: int = 4
     """Threads for what may take long: the catalog, child executions, and (see `inline_objects`) objects."""
-    inline_objects: bool = True
+    inline_objects: bool | None = None
     """Whether an object costs so little (a local directory) that the core thread reads and writes it itself.
-    """
+    None: if the object store is a directory."""
     literal_cache_bytes: int = 16 * 1024 * 1024
     """How much of inputs and outputs to keep in memory, in serialised bytes."""
     default_requests: Mapping[str, str] = field(default_factory=dict)

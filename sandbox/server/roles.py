@@ -183,7 +183,7 @@ def s3_settings(config: ServerConfig, endpoint: str) -> S3Settings:
 def object_store(config: ServerConfig) -> ObjectStore:
     """How the control plane itself reads and writes: the store's directory where it lies on this machine, else S3."""
     if config.objects.directory is not None:
-        return DirectoryObjectStore(Path(config.objects.directory))
+        return DirectoryObjectStore(Path(config.objects.directory), sidecars=False)
     return S3ObjectStore(s3_settings(config, config.objects.endpoint))
 
 
