@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from flyteidl.core import compiler_pb2, tasks_pb2
-from google.protobuf import json_format
 
 from sandbox.compiler.errors import ErrorCode, Problems
+from sandbox.idl import literals
 
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
 """Kubernetes' quantities: 500m, 1.5Gi, 2e3."""
@@ -70,7 +69,8 @@ def _check_resources(
 ) -> None:
     for entry in entries:
         if not is_quantity(entry.value):
-            resource = tasks_pb2.Resources.ResourceName.Name(entry.name)
+            known = tasks_pb2.Resources.ResourceName
+            resource = known.Name(entry.name) if entry.name in known.values() else entry.name
             problems.add(
                 ErrorCode.UNRECOGNIZED_VALUE,
                 name,
@@ -80,7 +80,7 @@ def _check_resources(
 
 
 def _check_pod(pod: tasks_pb2.K8sPod, name: str, problems: Problems) -> None:
-    spec: Mapping[str, Any] = json_format.MessageToDict(pod.pod_spec)
+    spec = literals.read_struct(pod.pod_spec)
     containers = spec.get("containers", [])
     if not isinstance(containers, list) or not all(isinstance(item, Mapping) for item in containers):
         problems.add(

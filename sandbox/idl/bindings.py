@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
-from google.protobuf import json_format
 
 from sandbox.idl import literals
 from sandbox.idl.identifiers import NodeId
@@ -133,7 +132,7 @@ def _follow_document(
 ) -> literals_pb2.Literal:
     match scalar.WhichOneof("value"):
         case "generic":
-            return _from_struct(_descend(json_format.MessageToDict(scalar.generic), path))
+            return _from_struct(_descend(literals.read_struct(scalar.generic), path))
         case "binary" if scalar.binary.tag == literals.MESSAGEPACK:
             return _from_messagepack(_descend(_unpack(scalar.binary), path))
         case "binary":

@@ -63,7 +63,9 @@ class EntityId:
         )
 
     def __str__(self) -> str:
-        kind = identifier_pb2.ResourceType.Name(self.resource_type).lower()
+        known = identifier_pb2.ResourceType
+        is_known = self.resource_type in known.values()
+        kind = known.Name(self.resource_type).lower() if is_known else f"entity of type {self.resource_type}"
         return f"{kind} {self.project}:{self.domain}:{self.name}:{self.version}"
 
 

@@ -25,7 +25,8 @@ class _Comparison:
         self._source_root = source
         self._under_way: set[tuple[str, str]] = set()
 
-    def provides(self, wanted: Schema, source: Schema) -> bool:
+    def provides(self, wanted: Any, source: Any) -> bool:
+        wanted, source = _object(wanted), _object(source)
         pair = (str(wanted.get("$ref", "")), str(source.get("$ref", "")))
         if any(pair):
             if pair in self._under_way:
@@ -49,10 +50,10 @@ class _Comparison:
         return all(any(self.provides(w, s) for w in wanted) for s in source)
 
     def _has_properties(self, wanted: Schema, source: Schema) -> bool:
-        have: Mapping[str, Schema] = source.get("properties", {})
+        have = _object(source.get("properties"))
         return all(
             name in have and self.provides(schema, have[name])
-            for name, schema in wanted.get("properties", {}).items()
+            for name, schema in _object(wanted.get("properties")).items()
         )
 
     def _items_fit(self, wanted: Schema, source: Schema) -> bool:
@@ -82,7 +83,8 @@ def _variants(schema: Schema) -> list[Schema]:
     kinds = schema.get("type")
     if isinstance(kinds, Sequence) and not isinstance(kinds, str):
         return [{**schema, "type": kind} for kind in kinds]
-    return list(schema.get("anyOf") or schema.get("oneOf") or [])
+    listed = schema.get("anyOf") or schema.get("oneOf")
+    return [_object(item) for item in listed] if isinstance(listed, list) else []
 
 
 def _same_type(wanted: Schema, source: Schema) -> bool:
@@ -90,5 +92,12 @@ def _same_type(wanted: Schema, source: Schema) -> bool:
 
 
 def _enum_fits(wanted: Schema, source: Schema) -> bool:
-    allowed = wanted.get("enum")
-    return allowed is None or ("enum" in source and all(value in allowed for value in source["enum"]))
+    allowed, values = wanted.get("enum"), source.get("enum")
+    if not isinstance(allowed, list):
+        return True
+    return isinstance(values, list) and all(value in allowed for value in values)
+
+
+def _object(value: Any) -> Schema:
+    """A schema; anything else, as `true` or a slip, says nothing."""
+    return value if isinstance(value, Mapping) else {}

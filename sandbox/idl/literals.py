@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 from flyteidl.core import literals_pb2, types_pb2
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import struct_pb2
 
 from sandbox.idl import types
 
@@ -108,9 +108,16 @@ def from_python(value: Any) -> literals_pb2.Literal:
         case list() | tuple():
             return collection(from_python(item) for item in value)
         case Mapping():
-            return generic(value)
+            return _from_mapping(value)
         case _:
             raise UnsupportedValue(f"a value of Python type {type(value).__name__} has no literal")
+
+
+def _from_mapping(value: Mapping[Any, Any]) -> literals_pb2.Literal:
+    try:
+        return generic(value)
+    except (TypeError, ValueError) as exc:
+        raise UnsupportedValue(f"a struct has names and JSON values only: {exc}") from exc
 
 
 def _from_datetime(value: dt.datetime) -> literals_pb2.Literal:
@@ -170,7 +177,7 @@ def _scalar_to_python(scalar: literals_pb2.Scalar) -> Any:
         case "structured_dataset":
             return scalar.structured_dataset.uri
         case "generic":
-            return json_format.MessageToDict(scalar.generic)
+            return read_struct(scalar.generic)
         case "binary":
             return read_binary(scalar.binary)
         case "union":
@@ -183,11 +190,39 @@ def _scalar_to_python(scalar: literals_pb2.Scalar) -> Any:
 
 def _primitive_to_python(value: literals_pb2.Primitive) -> Any:
     kind = value.WhichOneof("value")
-    if kind == "datetime":
-        return value.datetime.ToDatetime(tzinfo=dt.UTC)
-    if kind == "duration":
-        return value.duration.ToTimedelta()
+    if kind in ("datetime", "duration"):
+        return _time_to_python(value)
     return getattr(value, kind) if kind else None
+
+
+def _time_to_python(value: literals_pb2.Primitive) -> dt.datetime | dt.timedelta | float:
+    """A time or a span of it; one that Python cannot hold is shown as its seconds."""
+    try:
+        if value.WhichOneof("value") == "datetime":
+            moment: dt.datetime = value.datetime.ToDatetime(tzinfo=dt.UTC)
+            return moment
+        span: dt.timedelta = value.duration.ToTimedelta()
+        return span
+    except (ValueError, OverflowError):
+        beyond = getattr(value, value.WhichOneof("value") or "datetime")
+        return float(beyond.seconds + beyond.nanos / 1e9)
+
+
+def read_struct(document: struct_pb2.Struct) -> dict[str, Any]:
+    """The struct as plain values; its numbers are floats, and may be NaN, which JSON cannot say."""
+    return {key: _struct_value(document.fields[key]) for key in document.fields}
+
+
+def _struct_value(value: struct_pb2.Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return read_struct(value.struct_value)
+        case "list_value":
+            return [_struct_value(item) for item in value.list_value.values]
+        case None | "null_value":
+            return None
+        case kind:
+            return getattr(value, kind)
 
 
 def read_binary(binary: literals_pb2.Binary) -> Any:

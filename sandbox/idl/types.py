@@ -120,8 +120,12 @@ def _struct_casts(upstream: LiteralType, downstream: LiteralType) -> bool:
         return True
     if upstream.metadata == downstream.metadata:
         return True
-    source = json_format.MessageToDict(upstream.metadata)
-    return jsonschema.is_supertype(json_format.MessageToDict(downstream.metadata), source)
+    try:
+        source = json_format.MessageToDict(upstream.metadata)
+        wanted = json_format.MessageToDict(downstream.metadata)
+    except (json_format.Error, ValueError):
+        return False  # metadata that is no JSON (NaN) compares with nothing
+    return jsonschema.is_supertype(wanted, source)
 
 
 # Tables: one fits when the consumer names no columns, or only such as the producer has, of the same type.

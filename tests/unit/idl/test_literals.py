@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import pytest
@@ -54,13 +55,22 @@ def test_documents_are_read_whatever_their_format() -> None:
     assert literals.to_python(literals.messagepack({1: "integer keys"})) == {1: "integer keys"}
 
 
+def test_values_that_json_or_python_cannot_say_are_still_shown() -> None:
+    endless = literals_pb2.Literal()
+    endless.scalar.primitive.datetime.seconds = 10**14
+    assert literals.to_python(endless) == 1e14
+    endless.scalar.primitive.duration.seconds = 10**15
+    assert literals.to_python(endless) == 1e15
+    assert math.isnan(literals.to_python(literals.generic({"x": math.nan}))["x"])
+
+
 def test_a_broken_document_is_refused() -> None:
     binary = literals_pb2.Binary(value=b"\xc1", tag=literals.MESSAGEPACK)
     with pytest.raises(literals.UnsupportedValue, match="MessagePack"):
         literals.read_binary(binary)
 
 
-@pytest.mark.parametrize("value", [2**63, object(), b"bytes"])
+@pytest.mark.parametrize("value", [2**63, object(), b"bytes", {1: 2}, {"a": object()}])
 def test_what_has_no_literal_is_refused(value: Any) -> None:
     with pytest.raises(literals.UnsupportedValue):
         literals.from_python(value)
