@@ -64,7 +64,6 @@ class DirectoryObjectStore:
                 _remove(sidecar)
                 _replace(temporary, path)
                 if self._sidecars:
-                    if self._sidecars:
                     self._describe(sidecar, data)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise errors.Conflict(
