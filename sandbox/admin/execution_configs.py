@@ -56,21 +56,22 @@ def merge(upper: Config, lower: Config) -> None:
     """Take from `lower` what `upper` doesn't say; an empty value says nothing."""
     if not upper.max_parallelism:
         upper.max_parallelism = lower.max_parallelism
-    if not _names_someone(upper.security_context) and _names_someone(lower.security_context):
-        upper.security_context.CopyFrom(lower.security_context)
-    if not upper.raw_output_data_config.output_location_prefix:
-        upper.raw_output_data_config.CopyFrom(lower.raw_output_data_config)
-    if not upper.labels.values:
-        upper.labels.CopyFrom(lower.labels)
-    if not upper.annotations.values:
-        upper.annotations.CopyFrom(lower.annotations)
-    if not upper.HasField("interruptible") and lower.HasField("interruptible"):
-        upper.interruptible.CopyFrom(lower.interruptible)
     if not upper.overwrite_cache:
         upper.overwrite_cache = lower.overwrite_cache
-    if not upper.envs.values:
+    if lower.HasField("interruptible") and not upper.HasField("interruptible"):
+        upper.interruptible.CopyFrom(lower.interruptible)
+    if _names_someone(lower.security_context) and not _names_someone(upper.security_context):
+        upper.security_context.CopyFrom(lower.security_context)
+    raw_output = lower.raw_output_data_config
+    if raw_output.output_location_prefix and not upper.raw_output_data_config.output_location_prefix:
+        upper.raw_output_data_config.CopyFrom(raw_output)
+    if lower.labels.values and not upper.labels.values:
+        upper.labels.CopyFrom(lower.labels)
+    if lower.annotations.values and not upper.annotations.values:
+        upper.annotations.CopyFrom(lower.annotations)
+    if lower.envs.values and not upper.envs.values:
         upper.envs.CopyFrom(lower.envs)
-    if not upper.execution_env_assignments:
+    if lower.execution_env_assignments and not upper.execution_env_assignments:
         upper.execution_env_assignments.extend(lower.execution_env_assignments)
 
 

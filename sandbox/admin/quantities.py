@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?")
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?", re.ASCII)
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+_MAX_EXPONENT = 30
+"""Nothing that can be asked for is larger, and decimals of any size would cost any time."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
@@ -29,5 +31,5 @@ def parse(text: str) -> Decimal:
     if decimal:
         return value.scaleb(_DECIMAL[decimal])
     if exponent:
-        return value.scaleb(min(int(exponent), 30))
+        return value.scaleb(max(-_MAX_EXPONENT, min(int(exponent), _MAX_EXPONENT)))
     return value
