@@ -35,9 +35,9 @@ class Component:
     """[uid, gid] to run as; None: as the supervisor."""
     needs: str | None = None
     """A path without which it is not started; SIGHUP makes the supervisor look again."""
-    pid_file: str | None = None
-    """A lock that the program leaves behind when it is killed, its first line a pid. PostgreSQL takes a dead
-    process that nobody has buried yet (a container's first process may never do it) for a living one."""
+    pid_files: list[str] = field(default_factory=list)
+    """Locks that the program leaves behind when it is killed; the first line of each is a pid. PostgreSQL takes
+    a dead process that nobody has buried yet (a container's first process may never do it) for a living one."""
     stop_signal: str = "SIGTERM"
     stop_timeout: float = 10.0
     """Seconds between the stop signal and SIGKILL."""

@@ -126,7 +126,7 @@ def component(state: SandboxState, where: Placement, *, port: int) -> Component:
         env={"LC_ALL": "C"},
         user=[where.account.uid, where.account.gid] if where.account else None,
         needs=str(where.version_file),
-        pid_file=str(where.data / "postmaster.pid"),
+        pid_files=[str(where.data / "postmaster.pid"), str(where.sockets / f".s.PGSQL.{port}.lock")],
         stop_signal="SIGINT",
     )
 

@@ -86,8 +86,8 @@ class _Child:
             self.start_at = None  # SIGHUP will tell
             return
         self.start_at = None
-        if self.spec["pid_file"]:
-            _remove_stale(self.spec["pid_file"])
+        for pid_file in self.spec["pid_files"]:
+            _remove_stale(pid_file, os.path.dirname(self.spec["pid_files"][0]))
         pid = _spawn(self.spec)
         self._started_at = now
         found = identify(pid)
@@ -106,6 +106,7 @@ class _Child:
             self._early_deaths = 0
         if self._early_deaths >= len(BACKOFF):
             self.failed = True
+            self.start_at = None
             say(f"{self.name}: {how}; it died {self._early_deaths + 1} times in a row: giving up")
         else:
             delay = BACKOFF[self._early_deaths]
@@ -258,19 +259,20 @@ def _become(spec: dict, environment: dict, log: int) -> None:  # type: ignore[ty
     os.execve(spec["argv"][0], spec["argv"], environment)
 
 
-def _remove_stale(pid_file: str) -> None:
-    """Remove the lock of a program that is dead, once nothing it had started works in that directory either."""
+def _remove_stale(pid_file: str, directory: str) -> None:
+    """Remove the lock of a program that is dead, once nothing it had started works in its directory either."""
     try:
         with open(pid_file) as file:
             pid = int(file.readline())
     except (OSError, ValueError):
         return
-    directory = os.path.realpath(os.path.dirname(pid_file))
-    if identify(pid) is None and not any(
-        _works_in(directory, int(name)) for name in os.listdir("/proc") if name.isdigit()
-    ):
-        say(f"removing {pid_file}: pid {pid} is dead")
-        os.unlink(pid_file)
+    if identify(pid) is not None:
+        return
+    directory = os.path.realpath(directory)
+    if any(_works_in(directory, int(name)) for name in os.listdir("/proc") if name.isdigit()):
+        return
+    say(f"removing {pid_file}: pid {pid} is dead")
+    os.unlink(pid_file)
 
 
 def _works_in(directory: str, pid: int) -> bool:

@@ -19,7 +19,7 @@ def child(tmp_path: Path) -> _Child:
 
 
 def _spec(folder: Path) -> dict[str, Any]:
-    return {"name": "thing", "record": str(folder / "thing.json"), "needs": None, "pid_file": None}
+    return {"name": "thing", "record": str(folder / "thing.json"), "needs": None, "pid_files": []}
 
 
 def test_deaths_in_a_row_are_answered_more_and_more_slowly_and_then_not_at_all(child: _Child) -> None:
@@ -89,7 +89,7 @@ def test_a_pid_that_was_used_again_is_not_adopted(child: _Child, tmp_path: Path)
 def test_a_lock_whose_owner_is_dead_is_removed(tmp_path: Path) -> None:
     lock = tmp_path / "postmaster.pid"
     lock.write_text("4194304\n/data\n")
-    supervisor._remove_stale(str(lock))
+    supervisor._remove_stale(str(lock), str(tmp_path))
     assert not lock.exists()
 
 
@@ -97,7 +97,7 @@ def test_a_lock_whose_owner_is_dead_is_removed(tmp_path: Path) -> None:
 def test_a_lock_whose_owner_lives_or_is_unknown_stays(tmp_path: Path, content: str) -> None:
     lock = tmp_path / "postmaster.pid"
     lock.write_text(content)
-    supervisor._remove_stale(str(lock))
+    supervisor._remove_stale(str(lock), str(tmp_path))
     assert lock.exists()
 
 
@@ -107,7 +107,7 @@ def test_a_lock_stays_while_anything_works_in_its_directory(
     lock = tmp_path / "postmaster.pid"
     lock.write_text("4194304\n")
     monkeypatch.chdir(tmp_path)
-    supervisor._remove_stale(str(lock))
+    supervisor._remove_stale(str(lock), str(tmp_path))
     assert lock.exists()
 
 
