@@ -245,10 +245,13 @@ def test_memoization_and_the_service_see_the_same_artifacts(
 def test_recording_at_once_keeps_one_artifact(database: Database) -> None:
     name = artifacts.DatasetName(**_DATASET)
     barrier = threading.Barrier(4)
+    with database.transaction() as connection:
+        artifacts.create_dataset(connection, name, b"")
 
     def record(value: int) -> str:
-        barrier.wait()
         with database.transaction() as connection:
+            assert artifacts.lookup(connection, name, "t") is None
+            barrier.wait()
             outputs = literals_pb2.LiteralMap(literals={"o0": _integer(value)})
             return artifacts.record(connection, name, "t", outputs, {}).artifact_id
 

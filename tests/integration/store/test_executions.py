@@ -140,6 +140,7 @@ def test_executions_are_sorted_and_ties_keep_an_order(database: Database) -> Non
             rows.add_execution(connection, workflow, name)
         assert _names(connection, sort=SortBy("name", descending=False)) == ["a", "b", "c"]
         assert _names(connection, sort=SortBy("created_at")) == ["c", "a", "b"]
+        assert _names(connection, sort=SortBy("phase")) == ["c", "a", "b"]
         assert _names(connection, sort=SortBy("started_at", descending=False)) == ["b", "a", "c"]
         with pytest.raises(errors.SortError, match="started_at"):
             _names(connection, sort=SortBy("colour"))
