@@ -35,9 +35,9 @@ def echo_task(version: str) -> task_pb2.TaskCreateRequest:
 
 
 def _node(index: int, task_id: identifier_pb2.Identifier) -> core.Node:
-    source = literals_pb2.OutputReference(node_id="start-node", var="x")
+    source = types_pb2.OutputReference(node_id="start-node", var="x")
     if index >= LAYER:
-        source = literals_pb2.OutputReference(node_id=f"n{index - LAYER}", var="x")
+        source = types_pb2.OutputReference(node_id=f"n{index - LAYER}", var="x")
     return core.Node(
         id=f"n{index}",
         metadata=core.NodeMetadata(name=f"n{index}"),
@@ -50,7 +50,7 @@ def workflow(nodes: int, version: str) -> workflow_pb2.WorkflowCreateRequest:
     """A layered graph of `nodes` echo tasks."""
     task_id = identifier(identifier_pb2.TASK, "bench.echo", version)
     workflow_id = identifier(identifier_pb2.WORKFLOW, f"bench.graph_{nodes}", version)
-    last = literals_pb2.OutputReference(node_id=f"n{nodes - 1}", var="x")
+    last = types_pb2.OutputReference(node_id=f"n{nodes - 1}", var="x")
     template = core.WorkflowTemplate(
         id=workflow_id,
         metadata=core.WorkflowMetadata(),

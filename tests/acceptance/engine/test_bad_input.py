@@ -50,7 +50,7 @@ def test_an_unknown_execution_is_not_found(client: Client) -> None:
 
 def test_a_cycle_is_refused_and_its_nodes_are_named(client: Client, echo: str) -> None:
     request = graphs.workflow(60, echo)
-    last = literals_pb2.OutputReference(node_id="n50", var="x")
+    last = types_pb2.OutputReference(node_id="n50", var="x")
     request.spec.template.nodes[0].inputs[0].binding.promise.CopyFrom(last)
     code, words = refused(lambda: client.admin.CreateWorkflow(request))
     assert code is Code.INVALID_ARGUMENT
