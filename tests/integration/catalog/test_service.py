@@ -14,7 +14,7 @@ from flyteidl.datacatalog import datacatalog_pb2 as pb
 from flyteidl.datacatalog import datacatalog_pb2_grpc
 
 from sandbox.catalog import service
-from sandbox.store import artifacts
+from sandbox.store import artifacts, listing
 from sandbox.store.database import Database, DatabaseSettings
 from tests.integration import servers
 
@@ -257,6 +257,8 @@ def test_recording_at_once_keeps_one_artifact(database: Database) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(record, range(4)))) == 1
+    with database.transaction() as connection:
+        assert len(artifacts.list_page(connection, name, listing.Listing()).items) == 1
 
 
 def test_an_unreachable_database_is_unavailable_not_unknown() -> None:
