@@ -54,7 +54,7 @@ def _unforeseen(exc: Exception) -> ApplianceError:
 
 
 def _wants_json(words: list[str]) -> bool:
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = zip(words, [*words, ""][1:], strict=True)
     return any(
         (first in ("-o", "--output") and second == "json") or first in ("-ojson", "--output=json")
         for first, second in pairs

@@ -43,7 +43,9 @@ class Uv:
             (venv / "bin").mkdir(parents=True)
             (venv / "bin" / "python").touch()
         elif arguments[0] == "pip":
-            site = Path(arguments[arguments.index("--python") + 1]).parents[1] / "lib/python3.11/site-packages"
+            site = (
+                Path(arguments[arguments.index("--python") + 1]).parents[1] / "lib/python3.11/site-packages"
+            )
             for package in self.packages:
                 (site / f"{package}.dist-info").mkdir(parents=True, exist_ok=True)
         return Outcome(tuple(arguments), 0, "", "")

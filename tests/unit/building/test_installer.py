@@ -13,7 +13,12 @@ def test_what_pip_was_told_by_variables_is_handed_on(tmp_path: Path) -> None:
 
 
 def test_what_uv_was_told_itself_wins(tmp_path: Path) -> None:
-    environ = {"HOME": str(tmp_path), "PIP_INDEX_URL": "pips", "UV_INDEX_URL": "uvs", "PIP_CONFIG_FILE": "/dev/null"}
+    environ = {
+        "HOME": str(tmp_path),
+        "PIP_INDEX_URL": "pips",
+        "UV_INDEX_URL": "uvs",
+        "PIP_CONFIG_FILE": "/dev/null",
+    }
     given = installer.environment(environ)
     assert "UV_DEFAULT_INDEX" not in given
     assert given["UV_INDEX_URL"] == "uvs"
