@@ -1,0 +1,122 @@
+"""Every command against a real sandbox: what it prints, what it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.sandboxes import Sandbox
+
+
+def _fails(sandbox: Sandbox, *words: str, cwd: Path | None = None) -> str:
+    done = sandbox.run(*words, check=False, cwd=cwd)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "Remedy" in done.stderr
+    return done.stderr
+
+
+def test_status_shows_components_addresses_and_costs(sandbox: Sandbox) -> None:
+    shown = sandbox.run("status", "--name", sandbox.name).stdout
+    for word in ("healthy", "PostgreSQL", "Object store", "Control plane", "Console", "MiB"):
+        assert word in shown
+    found = sandbox.status()
+    assert found["healthy"] is True
+    assert {part["name"] for part in found["components"]} >= {"postgres", "object-store", "control-plane"}
+
+
+def test_exports_point_any_client_to_the_sandbox(sandbox: Sandbox) -> None:
+    for words in (("status", "-o", "env"), ("config", "--env")):
+        exports = sandbox.run(*words, "--name", sandbox.name).stdout
+        assert f"export FLYTECTL_CONFIG={sandbox.client_config}" in exports
+        assert "export FLYTE_AWS_ENDPOINT=http://localhost:" in exports
+
+
+def test_exec_sets_the_variables_and_passes_the_exit_code(sandbox: Sandbox) -> None:
+    shown = sandbox.run("exec", "--name", sandbox.name, "--", "env").stdout
+    assert f"FLYTECTL_CONFIG={sandbox.client_config}" in shown
+    assert (
+        sandbox.run("exec", "--name", sandbox.name, "--", "sh", "-c", "exit 7", check=False).returncode == 7
+    )
+    assert "no command 'nosuch-program'" in _fails(
+        sandbox, "exec", "--name", sandbox.name, "--", "nosuch-program"
+    )
+
+
+def test_logs_of_components_are_shown(sandbox: Sandbox) -> None:
+    everything = sandbox.run("logs", "--name", sandbox.name).stdout
+    assert "==> postgres <==" in everything
+    assert "has no logs" in _fails(sandbox, "logs", "--name", sandbox.name, "nosuch")
+    assert sandbox.run("logs", "--name", sandbox.name, "postgres", "-n", "1").stdout.count("\n") == 1
+
+
+def test_a_project_is_created_once(sandbox: Sandbox) -> None:
+    create = ("create", "project", "--sandbox", sandbox.name, "--id", "new-project", "--name", "New")
+    assert "Created the project new-project" in sandbox.run(*create).stdout
+    assert "new-project" in _fails(sandbox, *create)
+    assert "can't be a project's id" in _fails(
+        sandbox, "create", "project", "--sandbox", sandbox.name, "--id", "Not An Id"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all", b"\x1f\x8b\x08\x00\x00\x00\x00\x00"])
+def test_a_broken_archive_is_refused_in_one_message(sandbox: Sandbox, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p.tgz").write_bytes(content)
+    words = ("register", "files", "--name", sandbox.name, "--archive", "p.tgz", "--version", "v1")
+    assert "is broken" in _fails(sandbox, *words, cwd=tmp_path)
+
+
+def test_a_project_without_requirements_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    words = ("build", str(tmp_path), "--tag", "a:1", "--name", sandbox.name)
+    assert "requirements.txt" in _fails(sandbox, *words)
+
+
+def test_requirements_that_cannot_be_met_show_the_installers_words(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("flytekit==1.16.0\nflytekit==1.15.0\n")
+    said = _fails(sandbox, "build", str(tmp_path), "--tag", "a:1", "--name", sandbox.name)
+    assert "No solution found" in said
+
+
+def test_starting_again_only_verifies(sandbox: Sandbox) -> None:
+    before = sandbox.status()
+    assert sandbox.start()["already_running"] is True
+    after = sandbox.status()
+    assert [part["pid"] for part in before["components"]] == [part["pid"] for part in after["components"]]
+
+
+def test_the_doctor_finds_nothing_bad(sandbox: Sandbox) -> None:
+    done = sandbox.run("doctor", "--name", sandbox.name, "-o", "json")
+    assert [one for one in json.loads(done.stdout) if one["verdict"] == "bad"] == []
+
+
+def test_the_console_answers_at_the_address_that_is_printed(sandbox: Sandbox) -> None:
+    address = sandbox.run("console", "--name", sandbox.name, "--no-browser").stdout.strip()
+    assert address == sandbox.status()["endpoints"]["console"]
+
+
+def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
+    other = Sandbox(tmp_path, "taken")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = _fails(other, "start", "--profile", "embedded", "--name", "taken", "--port", str(port))
+    assert str(port) in said
+    assert "pid" in said
+    assert not (tmp_path / "sandboxes" / "taken").exists()
+
+
+def test_teardown_leaves_nothing(tmp_path: Path) -> None:
+    other = Sandbox(tmp_path, "short-lived")
+    started = other.start()
+    ports = [
+        int(str(url).rsplit(":", 1)[1].split("/")[0])
+        for url in (started["endpoints"]["console"], started["endpoints"]["object_store"])
+    ]
+    other.teardown()
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []
+    assert not (tmp_path / "sandboxes" / "short-lived").exists()
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
