@@ -21,7 +21,7 @@ STACK_FROM = 8
 MAX_BOXES = 600
 """More boxes than this are not drawn."""
 REFINEMENTS = 2
-MAX_TITLE = 22
+MAX_TITLE = 24
 MAX_CAPTION = 25
 END_WIDTH = 84.0
 
@@ -210,10 +210,13 @@ def draw(graph: Graph, phase_of: Mapping[str, Phase] | None, href_of: Mapping[st
 
 
 _PLAN = Phase("", "", "", "plain", False)
+_END = Phase("", "", "", "quiet", False)
 
 
 def _phase(node: GraphNode, phase_of: Mapping[str, Phase] | None) -> Phase:
     """The phase of a node; of a stack the one that most wants attention."""
+    if node.kind in (scopes.START, scopes.END):
+        return _END
     if phase_of is None:
         return _PLAN
     seen = [phase_of.get(member, phases.NOT_STARTED) for member in node.members]

@@ -13,6 +13,9 @@ from sandbox.console import phases, times, urls
 from sandbox.console.phases import Phase
 from sandbox.idl.identifiers import EntityId, ExecutionId
 
+ORDINARY_PARALLELISM = 25
+"""Flyte's default."""
+
 _MODES = {
     execution_pb2.ExecutionMetadata.MANUAL: "",
     execution_pb2.ExecutionMetadata.SCHEDULED: "Scheduled",
@@ -149,7 +152,7 @@ def _settings(spec: execution_pb2.ExecutionSpec) -> tuple[tuple[str, str], ...]:
         chosen.append(("Cache", "overwritten"))
     if spec.HasField("interruptible"):
         chosen.append(("Interruptible", "yes" if spec.interruptible.value else "no"))
-    if spec.max_parallelism:
+    if spec.max_parallelism not in (0, ORDINARY_PARALLELISM):
         chosen.append(("Parallel nodes", f"at most {spec.max_parallelism}"))
     if spec.raw_output_data_config.output_location_prefix:
         chosen.append(("Raw output", spec.raw_output_data_config.output_location_prefix))

@@ -26,6 +26,7 @@ AUTOMATIC_LEVELS = 12
 MAX_DEPTH = 12
 CHILDREN_SHOWN = 50
 REMEMBERED_ATTEMPTS = 4096
+ERRORS_ASKED_FOR = 10
 
 _CACHE_LABELS = {
     catalog_pb2.CACHE_HIT: ("From cache", "hit"),
@@ -131,6 +132,7 @@ class Trees:
         self._admin = admin
         self._page_size = page_size
         self._finished: Remembered[AttemptSummary] = Remembered(REMEMBERED_ATTEMPTS)
+        self._errors: Remembered[str] = Remembered(REMEMBERED_ATTEMPTS)
 
     def load(
         self,
@@ -146,7 +148,20 @@ class Trees:
         loading = _Loading(self._admin, execution, open_keys)
         top = loading.level(execution, within, scope, 0, limit=self._page_size, token=token, filters=filters)
         rows = loading.unfolded(top.rows, scope)
-        return Tree(self._with_attempts(rows), top.token)
+        return Tree(self._with_errors(self._with_attempts(rows)), top.token)
+
+    def _with_errors(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """Lists carry only the beginning of an error's message; what names the error stands at its end."""
+        failed = [row for row in rows if row.error and row.phase.is_terminal][:ERRORS_ASKED_FOR]
+        whole = {(row.execution, row.id): self._error(row) for row in failed}
+        return tuple(replace(row, error=whole.get((row.execution, row.id), row.error)) for row in rows)
+
+    def _error(self, row: Row) -> str:
+        def ask() -> str:
+            closure = self._admin.node_execution(row.execution, row.id).closure
+            return brief_error(closure.error.message)
+
+        return self._errors.get_or((row.execution, row.id), ask)
 
     def _with_attempts(self, rows: Sequence[Row]) -> tuple[Row, ...]:
         """Ask for the attempts of all rows of tasks at once, of those that aren't known to be final."""
@@ -278,7 +293,7 @@ def row_of(node: node_execution_pb2.NodeExecution, scope: Scope | None, depth: i
         started=times.moment_of(closure, "started_at"),
         created=times.moment_of(closure, "created_at"),
         duration=times.length_of(closure, "duration") if phase.is_terminal else None,
-        error=_first_line(closure.error.message) if closure.WhichOneof("output_result") == "error" else "",
+        error=brief_error(closure.error.message) if closure.WhichOneof("output_result") == "error" else "",
         child=child,
         is_parent=_is_parent(node, kind, child, phase),
     )
@@ -312,12 +327,12 @@ def _child_of(node: node_execution_pb2.NodeExecution) -> ExecutionId | None:
     return ExecutionId.from_proto(reference) if reference.name else None
 
 
-def _first_line(message: str) -> str:
+def brief_error(message: str) -> str:
     """What a row has room for: of a traceback the last line, which names the error."""
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     if not lines:
         return ""
-    is_traceback = any(line.startswith("Traceback") for line in lines[:3])
+    is_traceback = any(line.startswith("Traceback") for line in lines[:5])
     chosen = lines[-1] if is_traceback else lines[0]
     return chosen if len(chosen) <= 200 else chosen[:199] + "…"
 

@@ -46,8 +46,13 @@
 
   // Turning what is there into what should be there.
 
+  function role(node) {
+    return (node.getAttribute("class") || "").split(" ", 1)[0];
+  }
+
   function same(a, b) {
-    return a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id || "") === (b.id || "");
+    if (a.nodeType !== b.nodeType || a.nodeName !== b.nodeName) return false;
+    return a.nodeType !== Node.ELEMENT_NODE || (a.id === b.id && role(a) === role(b));
   }
 
   function morph(from, to) {
@@ -76,7 +81,8 @@
     let at = from.firstChild;
     for (const next of [...to.childNodes]) {
       let found = at;
-      if (next.id) while (found && !same(found, next)) found = found.nextSibling;
+      const isElement = next.nodeType === Node.ELEMENT_NODE;
+      if (isElement) while (found && !same(found, next)) found = found.nextSibling;
       if (found && same(found, next)) {
         while (at !== found) at = drop(at);
         at = found.nextSibling;
