@@ -31,7 +31,7 @@ from sandbox.propeller.children import ChildLauncher
 from sandbox.propeller.core import commands, events, machine
 from sandbox.propeller.core.failures import SYSTEM, Failure
 from sandbox.propeller.core.graph import NodeKind
-from sandbox.propeller.core.state import Node
+from sandbox.propeller.core.state import Node, NodePhase
 from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.preparing import Blocked, Preparer
 from sandbox.propeller.registry import ExecutorRegistry
@@ -51,6 +51,8 @@ _NUMBERS = 256
 """Row ids drawn at once at least."""
 _RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Pauses between attempts to reach a store that is down; the last one repeats."""
+_LAZY_SECONDS = 0.02
+"""How long news that nothing waits for (an attempt is running) may wait for other news to be stored with."""
 _BLOCKED_SECONDS = 1.0
 """Between looks whether a reservation became free."""
 
@@ -88,6 +90,9 @@ class CoreLoop:
         self._by_execution: dict[ExecutionId, Running] = {}
         self._events: deque[tuple[Running, events.Event]] = deque()
         self._changed: dict[int, Running] = {}
+        self._urgent = False
+        """Whether what changed is to be stored in this turn."""
+        self._flush_set = False
         self._durable: deque[tuple[Running, commands.Command]] = deque()
         self._delayed: set[tuple[int, int, int]] = set()
         """Attempts (execution, node, attempt) whose start waits for a store."""
@@ -108,7 +113,11 @@ class CoreLoop:
     def run(self) -> None:
         """Turn until `stop`."""
         while not self._stopping.is_set():
-            self.turn(self._timers.seconds_left(clock.now()))
+            try:
+                self.turn(self._timers.seconds_left(clock.now()))
+            except Exception:  # A bug outside any execution: say so, and go on for the others.
+                _LOG.exception("a turn of the engine failed")
+                self._stopping.wait(_RETRY_SECONDS[0])
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def stop(self) -> None:
@@ -175,9 +184,18 @@ class CoreLoop:
             timer()
         while self._events:
             self._apply(*self._events.popleft())
-        self._commit()
+        if self._urgent:
+            self._urgent = False
+            self._commit()
+        elif self._changed and not self._flush_set:
+            self._flush_set = True
+            self._after(_LAZY_SECONDS, self._flush)
         while self._durable:
             self._dispatch(*self._durable.popleft())
+
+    def _flush(self) -> None:
+        self._flush_set = False
+        self._urgent = True
 
     def _take(self, timeout: float | None) -> list[tuple[Callable[..., None], tuple[Any, ...]]]:
         taken: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
@@ -202,6 +220,7 @@ class CoreLoop:
                 return
             running.events.append(events.encode(event))
             self._changed[running.id] = running
+            self._urgent = self._urgent or not isinstance(event, events.AttemptUpdated)
             for command in wanted:
                 self._route(running, command)
         except (
@@ -227,6 +246,10 @@ class CoreLoop:
         pooled = self._preparer.asks_catalog(running, node)
         self._perform(running, lambda: self._preparer.prepare(running, node), pooled=pooled)
 
+    def _prepare_again(self, running: Running, node: Node) -> None:
+        if not running.dropped and node.phase is NodePhase.PREPARING:
+            self._prepare(running, node)
+
     # --- work that may have to wait ------------------------------------------------------------------------
 
     def _perform(self, running: Running, work: Work, *, pooled: bool, tries: int = 0) -> None:
@@ -238,6 +261,10 @@ class CoreLoop:
             self._answer(running, work())
         except errors.Unavailable as error:
             self._again(running, work, tries, error)
+        except (
+            Exception
+        ) as error:  # One execution's trouble must not be another's: it is failed and reported.
+            self._break(running, error)
 
     def _perform_pooled(self, running: Running, work: Work, tries: int) -> None:
         try:
@@ -256,9 +283,10 @@ class CoreLoop:
         )
 
     def _answer(self, running: Running, answer: Answer) -> None:
+        """Take the outcome of some work."""
         if isinstance(answer, Blocked):
             node = running.state.nodes[answer.node]
-            self._after(_BLOCKED_SECONDS, lambda: self._prepare(running, node))
+            self._after(_BLOCKED_SECONDS, lambda: self._prepare_again(running, node))
         elif answer is not None:
             self._events.append((running, answer))
 
@@ -286,7 +314,7 @@ class CoreLoop:
             self._events.append((running, _abort_requested(wish)))
 
     def _open(self, running: Running) -> events.Event:
-        """Put the inputs where the workflow's start node has its outputs."""
+        """Put the inputs where the workflow's start node has its outputs, unless they are there."""
         inputs = literals_pb2.LiteralMap()
         if running.leased.inputs_uri:
             try:
@@ -294,7 +322,8 @@ class CoreLoop:
             except errors.ObjectNotFound as error:
                 message = f"the inputs of the execution are gone: {error}"
                 return events.ExecutionFailed(clock.now(), Failure("InputsNotFound", message, SYSTEM))
-        self._literals.put(running.places.workflow_inputs, inputs)
+        if running.leased.inputs_uri != running.places.workflow_inputs:
+            self._literals.put(running.places.workflow_inputs, inputs)
         return events.ExecutionStarted(clock.now())
 
     def _abort(self, wish: leases.Wish) -> None:
@@ -488,15 +517,15 @@ class CoreLoop:
         row_id = running.node_rows[node.unique_id]
         with self._lock:
             self._waiting[row_id] = (running.id, node.number)
-        launch = self._children.launch
-        self._perform(
-            running, lambda: self._launched(running, launch(running, node, attempt, row_id)), pooled=True
-        )
+        self._perform(running, lambda: self._launch(running, node, attempt, row_id), pooled=True)
 
-    def _launched(self, running: Running, answer: events.Event) -> events.Event:
-        """The child may have ended before anyone waited: look once."""
+    def _launch(self, running: Running, node: Node, attempt: int, row_id: int) -> Answer:
+        """Launch, tell, and look once: a child that was there before may have ended before anyone waited."""
+        answer = self._children.launch(running, node, attempt, row_id)
+        if answer is not None:
+            self._post(self._answer, running, answer)
         self.look({running.id})
-        return answer
+        return None
 
     def _abort_child(self, running: Running, node: Node, attempt: int, reason: str) -> Answer:
         if self._children.abort(running, node, attempt, reason):
