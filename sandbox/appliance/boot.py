@@ -1,8 +1,9 @@
 """`sandbox start`: from nothing, or from a stopped sandbox, to one that ran a workflow.
 
 The boot is the profile's list of steps, each a module in `sandbox.appliance.steps` with a `TITLE` and an
-`execute(context)` that returns a line of detail. A sandbox is ready when its last step is over; among them is the
-canary, a real workflow that goes up from the host, runs, and comes back. A boot that fails stops what it had started.
+`execute(context)` that returns a line of detail. A sandbox is ready when its last step is over; among them is
+the canary, a real workflow that goes up from the host, runs, and comes back. A boot that fails stops what it
+had started.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Running:
 def start(options: StartOptions, progress: Progress | None = None) -> Running:
     """Bring the sandbox up; raises ApplianceError.
 
-    Safe to call when it is up (it is verified, by a canary too), and from several processes at once (the second waits).
+    Safe to call when it is up (it is verified, by a canary too), and from several processes at once (the
+    second waits).
     """
     began = time.monotonic()
     progress = progress or Silent()

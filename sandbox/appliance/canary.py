@@ -1,9 +1,9 @@
 """The canary: a real workflow, as a user's own would go.
 
-A file goes up by a signed URL; a task, a workflow and a launch plan are registered; an execution is created; a process
-reads its inputs, fetches the file from S3 and writes its outputs; the result comes back through GetExecutionData. It
-lives in a project of its own, so that a user's lists stay clean. What is registered is named by its content, hence
-once for each version of the appliance.
+A file goes up by a signed URL; a task, a workflow and a launch plan are registered; an execution is created;
+a process reads its inputs, fetches the file from S3 and writes its outputs; the result comes back through
+GetExecutionData. It lives in a project of its own, so that a user's lists stay clean. What is registered is
+named by its content, hence once for each version of the appliance.
 
 Importing this costs a tenth of a second (gRPC): who does not need it at once imports it late.
 """

@@ -2,8 +2,9 @@
 
     python -m sandbox.appliance.canary_task INPUTS OUTPUT_PREFIX
 
-It does what any task does: reads its literals, fetches the file that they name from S3, and writes outputs.pb. Only
-the protobuf messages and a small S3 client are imported, for the time it takes is part of every start.
+It does what any task does: reads its literals, fetches the file that they name from S3, and writes
+outputs.pb. Only the protobuf messages and a small S3 client are imported, for the time it takes is part of
+every start.
 """
 
 from __future__ import annotations

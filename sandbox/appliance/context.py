@@ -90,7 +90,9 @@ def log_tail(state: SandboxState, component: str) -> str:
 
 
 _REMEDIES = {
-    POSTGRES: "Read the whole log with `sandbox logs postgres`; `sandbox doctor` looks at disk and permissions.",
+    POSTGRES: (
+        "Read the whole log with `sandbox logs postgres`; `sandbox doctor` looks at disk and permissions."
+    ),
     OBJECT_STORE: "Read the whole log with `sandbox logs object-store`.",
     CONTROL_PLANE: "Read the whole log with `sandbox logs control-plane`.",
 }

@@ -17,7 +17,8 @@ DATABASE_PASSWORD = "postgres"
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses and the sandbox's well-known credentials (Flyte's own: they protect nothing but a loopback port)."""
+    """Addresses and the sandbox's well-known credentials (Flyte's own: they protect nothing but a loopback
+    port)."""
 
     grpc: str
     """For flytekit and flytectl: `dns:///localhost:30080`."""

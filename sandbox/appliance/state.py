@@ -11,8 +11,8 @@
   images/           image tags: <quoted tag>/environment.json
   environments/     the virtual environments that tags point to
 ```
-`<home>` is `$SANDBOX_HOME`, or `~/.flyte/appliance`. The directory itself is the lock that serialises commands on
-one sandbox (`locked`), so that nothing has to stay behind for it.
+`<home>` is `$SANDBOX_HOME`, or `~/.flyte/appliance`. The directory itself is the lock that serialises
+commands on one sandbox (`locked`), so that nothing has to stay behind for it.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class SandboxState:
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"{name!r} can't be the name of a sandbox",
-                "a name has 1 to 40 lower-case letters, digits and hyphens, and begins and ends with no hyphen",
+                "a name has 1 to 40 lower-case letters, digits and hyphens; no hyphen begins or ends it",
                 "Choose another --name.",
             )
         return cls(name, (home() if at is None else at) / name)
@@ -181,7 +181,7 @@ class SandboxState:
 
     @property
     def sockets(self) -> Path:
-        """Where unix sockets go: `run/`, or a short path elsewhere when that would be too long for a socket."""
+        """Where unix sockets go: `run/`, or a short path elsewhere if that would be too long for a socket."""
         if len(os.fsencode(self.run)) <= _SOCKET_PATH_LIMIT:
             return self.run
         return Path(tempfile.gettempdir()) / f"flyte-sandbox-{os.getuid()}-{self.identity}"
@@ -231,7 +231,8 @@ class SandboxState:
     def locked(self, *, timeout: float) -> Iterator[None]:
         """Hold the sandbox for one command: start, stop and teardown of the same name run one after another.
 
-        Creates the directory. A teardown removes it while others wait for it: they notice and lock the new one.
+        Creates the directory. A teardown removes it while others wait for it: they notice and lock the new
+        one.
         """
         deadline = time.monotonic() + timeout
         while True:

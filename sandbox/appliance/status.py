@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.appliance import pids, processes
+from sandbox.appliance import processes
 from sandbox.appliance.embedded import control_plane, object_store, postgres, records
 from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
 from sandbox.appliance.endpoints import Endpoints

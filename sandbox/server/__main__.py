@@ -70,7 +70,7 @@ def _configure_logging() -> None:
 
 
 def _shed_environment() -> None:
-    """What marks this process, or makes it find the appliance's modules, is not for the processes it starts."""
+    """What marks this process, or lets it find the appliance's modules, is not for those that it starts."""
     for name in ("SANDBOX_COMPONENT_OF", "PYTHONPATH", "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX"):
         os.environ.pop(name, None)
 

@@ -11,7 +11,8 @@ _FIVE_SECONDS = 5_000
 
 
 def create(*, max_message_size: int, threads: int) -> grpc.Server:
-    """A server without services. A request over `max_message_size` bytes is answered RESOURCE_EXHAUSTED by gRPC."""
+    """A server without services. A request over `max_message_size` bytes is answered RESOURCE_EXHAUSTED by
+    gRPC."""
     return grpc.server(
         futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="grpc"),
         options=[

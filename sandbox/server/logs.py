@@ -10,13 +10,15 @@ from sandbox.idl.identifiers import AttemptKey
 
 
 class AttemptLogs:
-    """A `sandbox.console.logs.LogReader`. Every read opens the file anew: it may appear, grow and go at any time."""
+    """A `sandbox.console.logs.LogReader`. Every read opens the file anew: it may appear, grow and go at any
+    time."""
 
     def __init__(self, tasks_root: Path) -> None:
         self._root = tasks_root
 
     def read(self, key: AttemptKey, offset: int, limit: int) -> LogChunk | None:
-        """Up to `limit` bytes from `offset`; a negative offset counts from the end. None: there is no log (yet)."""
+        """Up to `limit` bytes from `offset`; a negative offset counts from the end. None: there is no log
+        (yet)."""
         try:
             with attempts.log_path(self._root, key).open("rb") as file:
                 size = file.seek(0, 2)

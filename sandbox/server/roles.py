@@ -1,7 +1,7 @@
 """Puts the rooms together: one process with every role, behind one port.
 
-`ControlPlane.start` brings the roles up in dependency order and `stop` takes them down in reverse. Nothing listens
-on the edge port before everything behind it works.
+`ControlPlane.start` brings the roles up in dependency order and `stop` takes them down in reverse. Nothing
+listens on the edge port before everything behind it works.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def s3_settings(config: ServerConfig, endpoint: str) -> S3Settings:
 
 
 def object_store(config: ServerConfig) -> ObjectStore:
-    """How the control plane itself reads and writes: the store's directory where it lies on this machine, else S3."""
+    """How the control plane itself reads and writes: the store's directory where it lies on this machine,
+    else S3."""
     if config.objects.directory is not None:
         return DirectoryObjectStore(Path(config.objects.directory), sidecars=False)
     return S3ObjectStore(s3_settings(config, config.objects.endpoint))

@@ -36,8 +36,9 @@ class Component:
     needs: str | None = None
     """A path without which it is not started; SIGHUP makes the supervisor look again."""
     pid_files: list[str] = field(default_factory=list)
-    """Locks that the program leaves behind when it is killed; the first line of each is a pid. PostgreSQL takes
-    a dead process that nobody has buried yet (a container's first process may never do it) for a living one."""
+    """Locks that the program leaves behind when it is killed; the first line of each is a pid. PostgreSQL
+    takes a dead process that nobody has buried yet (a container's first process may never do it) for a living
+    one."""
     stop_signal: str = "SIGTERM"
     stop_timeout: float = 10.0
     """Seconds between the stop signal and SIGKILL."""
@@ -52,7 +53,7 @@ def python_environment() -> dict[str, str]:
 
 
 def import_environment() -> dict[str, str]:
-    """What lets `python()` import the appliance: nothing where it is installed, its folder in a source tree."""
+    """What lets `python()` import the appliance: nothing if it is installed, its folder in a source tree."""
     root = Path(sandbox.__file__).resolve().parent.parent
     return {} if root.name in ("site-packages", "dist-packages") else {"PYTHONPATH": str(root)}
 

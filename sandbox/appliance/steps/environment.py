@@ -18,7 +18,8 @@ def applies(context: BootContext) -> bool:
 
 
 def execute(context: BootContext) -> str:
-    """Found or built; then the control plane is told, and imports flytekit for it before the first task comes."""
+    """Found or built; then the control plane is told, and imports flytekit for it before the first task
+    comes."""
     source = Path(context.config.source or "")
     if context.options.source is None and not source.is_dir():
         context.note(f"The source {source} is gone; give another one with --source.")
@@ -26,8 +27,8 @@ def execute(context: BootContext) -> str:
     built = environments.prepare_source(source, context.state)
     if built is None:
         context.note(
-            f"{source} has neither requirements.txt nor dependencies in pyproject.toml: tasks whose image was not "
-            "built have no environment. Add one and start again, or use `sandbox build`."
+            f"{source} has neither requirements.txt nor dependencies in pyproject.toml: tasks whose image was "
+            "not built have no environment. Add one and start again, or use `sandbox build`."
         )
         return "none"
     for note in built.notes:

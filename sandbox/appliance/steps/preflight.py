@@ -73,7 +73,7 @@ def check_ports(state: SandboxState, wanted: ports.Ports) -> None:
     if not taken:
         return
     lines = [
-        f"port {port.port} ({port.purpose.replace('_', ' ')}) is held by {port.holder or 'an unknown process'}"
+        f"port {port.port} ({port.purpose.replace('_', ' ')}) is held by {port.holder or 'a hidden process'}"
         for port in taken
     ]
     flags = " ".join(f"--{port.purpose.replace('_', '-')}-port NUMBER" for port in taken)

@@ -17,7 +17,7 @@ from sandbox.appliance import boot, canary, pids, processes, shutdown, status
 from sandbox.appliance.boot import Running
 from sandbox.appliance.embedded import records
 from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
-from sandbox.appliance.errors import CanaryFailed, NotFound, PreflightFailed, UsageError
+from sandbox.appliance.errors import CanaryFailed, ComponentFailed, NotFound, PreflightFailed, UsageError
 from sandbox.appliance.options import StartOptions
 from sandbox.appliance.ports import PortWishes
 from sandbox.appliance.progress import StepTiming
@@ -270,14 +270,15 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_stays_behind(home: Pa
 def test_a_boot_that_fails_half_way_stops_what_it_had_started(home: Path) -> None:
     state = SandboxState.locate("halfway")
     state.create()
-    (state.tasks / "runners").rmdir() if (state.tasks / "runners").exists() else None
-    (state.tasks).rmdir()
-    state.tasks.write_text("in the way")  # the control plane can't make its folders
+    (state.sockets / "grpc.sock").mkdir()  # the control plane can't listen there
     recorder = _Recorder()
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(ComponentFailed) as failed:
         boot.start(_options("halfway"), recorder)
-    assert any(event.startswith("fail ") for event in recorder.events)
+    assert "control-plane" in failed.value.what
+    assert "grpc.sock" in failed.value.cause
+    assert recorder.events[-1] == "fail control_plane"
     assert _processes_of("halfway") == []
+    assert not status.inspect("halfway").running
     shutdown.teardown("halfway", volume=True)
 
 

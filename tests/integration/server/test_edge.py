@@ -27,7 +27,7 @@ class _Echo(grpc.GenericRpcHandler):
 
 
 class _Upstream:
-    """An HTTP-like server: collects what it gets until the end, then answers with what `answer` makes of it."""
+    """Stands for the HTTP server: reads until the end, then says how much it got."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
