@@ -82,9 +82,18 @@ class ProcessExecutor:
         """End the attempt and everything it started."""
         directory = attempts.attempt_directory(self._settings.tasks_root, key)
         with self._lock:
-            attempt = self._attempts.get(str(directory))
-        if attempt is not None and attempt.link is not None:
-            attempt.link.abort(str(directory))
+            attempt = self._attempts.setdefault(str(directory), _Attempt(key, directory, None))
+        result = attempts.read_result(directory)
+        marker = attempts.read_marker(directory)
+        if result is not None:
+            self._finish(attempt, result)
+        elif attempt.link is None and marker is None:
+            self._tell(attempt, AttemptPhase.ABORTED, reason=reason)
+        else:
+            if attempt.link is None and marker is not None:
+                self._attach(attempt, marker)
+            if attempt.link is not None:
+                attempt.link.abort(str(directory))
 
     def forget(self, key: AttemptKey) -> None:
         """Drop everything about an ended attempt but its log."""

@@ -82,6 +82,7 @@ class Link:
         self._home = home
         self._listener = listener
         self._orders: dict[str, protocol.Order] = {}
+        self._aborts: set[str] = set()
         self._changed = threading.Condition()
         self._stream: socket.socket | None = None
         self._ready = False
@@ -106,6 +107,7 @@ class Link:
     def abort(self, directory: str) -> None:
         """Have an attempt ended. Its end is reported as every other."""
         with self._changed:
+            self._aborts.add(directory)
             self._send(protocol.encode(protocol.ABORT, {"directory": directory}))
 
     def warm(self) -> None:
@@ -192,6 +194,8 @@ class Link:
                 kind, document = protocol.decode(line)
                 if kind == protocol.HELLO:
                     self._greet()
+                elif kind == protocol.RENEW:
+                    self.warm()
                 else:
                     self._dispatch(kind, document)
         except ConnectionError:
@@ -207,12 +211,15 @@ class Link:
             self._ready = True
             for order in list(self._orders.values()):
                 self._send(protocol.encode(protocol.START, order._asdict()))
+            for directory in self._aborts:
+                self._send(protocol.encode(protocol.ABORT, {"directory": directory}))
 
     def _dispatch(self, kind: str, document: dict[str, Any]) -> None:
         directory = document["directory"]
         if kind == protocol.FINISHED:
             with self._changed:
                 self._orders.pop(directory, None)
+                self._aborts.discard(directory)
         self._listener.on_event(directory, kind, document)
 
     def _give_up(self, why: RunnerUnavailableError) -> None:
@@ -220,6 +227,7 @@ class Link:
             self._wanted = False
             dropped = list(self._orders)
             self._orders.clear()
+            self._aborts.clear()
         _log.error("the runner in %s does not start: %s", self._home.directory, why)
         for directory in dropped:
             self._listener.on_unavailable(directory, why)

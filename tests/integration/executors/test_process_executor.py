@@ -91,6 +91,29 @@ def test_an_aborted_attempt_is_gone_and_says_so(bench: Bench) -> None:
     assert is_gone(pid)
 
 
+def test_an_attempt_is_aborted_while_its_runner_is_still_starting(bench: Bench) -> None:
+    bench.restart(tasks_root=bench.settings.tasks_root / "cold")
+    request = bench.start("sleep", seconds=60.0)
+    bench.executor.abort(request.key, "never mind")
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.ABORTED
+    shutdown.stop_runners(bench.settings.tasks_root)
+
+
+def test_a_restarted_control_plane_can_abort_what_it_has_not_started_itself(bench: Bench) -> None:
+    request = bench.start("sleep", seconds=60.0)
+    pid = bench.running(request)
+    bench.restart()
+    bench.executor.abort(request.key, "cleaning up")
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.ABORTED
+    assert is_gone(pid)
+
+
+def test_an_attempt_that_was_never_started_is_aborted_at_once(bench: Bench) -> None:
+    request = bench.request("increment", x=1)
+    bench.executor.abort(request.key, "not needed")
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.ABORTED
+
+
 def test_an_attempt_that_ignores_the_polite_signal_is_killed_after_the_grace(bench: Bench) -> None:
     bench.restart(tasks_root=bench.settings.tasks_root / "impatient", grace=timedelta(seconds=0.2))
     request = bench.start("sleep_deeply", seconds=60.0)
@@ -181,6 +204,21 @@ def test_a_fast_registered_task_runs_the_distribution_in_a_directory_of_its_own(
     assert all(place.startswith(root) for place in (work, scratch, home))
     assert {"jobs.py", "only_here.py", "note.txt"} <= set(entries.split(","))
     assert not (PROJECT / "note.txt").exists()
+
+
+def test_a_task_cannot_change_the_project_for_the_next_one(bench: Bench) -> None:
+    first = bench.start("scribble", node="n0", text="spoilt")
+    assert bench.inbox.wait_for(first.key).phase is AttemptPhase.SUCCEEDED
+    assert bench.output(first).scalar.primitive.string_value == "as it was"
+    second = bench.start("scribble", node="n1", text="spoilt")
+    bench.inbox.wait_for(second.key)
+    assert bench.output(second).scalar.primitive.string_value == "as it was"
+
+
+def test_a_file_of_the_project_can_be_an_output(bench: Bench) -> None:
+    request = bench.start("give_away", x=1)
+    bench.inbox.wait_for(request.key)
+    assert bench.s3.objects.get(bench.output(request).scalar.blob.uri) == b"as it was"
 
 
 def test_a_missing_distribution_says_so(bench: Bench) -> None:

@@ -52,13 +52,33 @@ def test_nothing_is_written_through_a_link_of_the_archive(tmp_path: Path) -> Non
     assert not (outside / "evil").exists()
 
 
-def test_a_working_directory_shows_the_entries_of_a_snapshot(tmp_path: Path) -> None:
+def test_modules_and_packages_are_linked_into_a_working_directory(tmp_path: Path) -> None:
     (tmp_path / "src/pkg").mkdir(parents=True)
+    (tmp_path / "src/pkg/__init__.py").write_text("")
     (tmp_path / "src/mod.py").write_text("x")
     (tmp_path / "work").mkdir()
     code.overlay(str(tmp_path / "work"), str(tmp_path / "src"))
     assert (tmp_path / "work/mod.py").is_symlink()
-    assert (tmp_path / "work/pkg").is_dir()
+    assert (tmp_path / "work/pkg").is_symlink()
+
+
+def test_a_task_that_changes_a_file_of_its_project_changes_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "src/data").mkdir(parents=True)
+    (tmp_path / "src/data/table.csv").write_text("a,b")
+    (tmp_path / "work").mkdir()
+    code.overlay(str(tmp_path / "work"), str(tmp_path / "src"))
+    assert not (tmp_path / "work/data").is_symlink()
+    (tmp_path / "work/data/table.csv").write_text("changed")
+    assert (tmp_path / "src/data/table.csv").read_text() == "a,b"
+
+
+def test_a_huge_project_is_linked_rather_than_copied(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    for number in range(2_100):
+        (tmp_path / "src" / f"{number}.txt").touch()
+    (tmp_path / "work").mkdir()
+    code.overlay(str(tmp_path / "work"), str(tmp_path / "src"))
+    assert sum(entry.is_symlink() for entry in (tmp_path / "work").iterdir()) == 100
 
 
 def test_a_distribution_lies_over_the_snapshot_and_changes_neither(tmp_path: Path) -> None:

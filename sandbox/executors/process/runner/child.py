@@ -10,22 +10,27 @@ import threading
 import traceback
 import typing
 
-from . import code, entry, processes, protocol, records, renewal, s3
+from . import code, entry, learning, processes, protocol, records, renewal, s3
 
 ATTEMPT_VARIABLE = "FLYTE_SANDBOX_ATTEMPT"
 """In the environment of everything a task starts: the attempt's directory."""
 
 
 def become_task(
-    order: protocol.Order, config: protocol.Config, marker: int, parent: int, inherited: list[int]
+    order: protocol.Order,
+    config: protocol.Config,
+    *,
+    marker: int,
+    parent: int,
+    inherited: list[int],
+    lessons: learning.Lessons,
 ) -> typing.NoReturn:
     """Run one attempt in this forked process and end it. `inherited` are the runner's own descriptors."""
     exit_code = records.CANNOT_PREPARE
     try:
         os.setsid()
-        processes.die_with_parent(parent)
-        _reset_signals()
-        _redirect(order.directory, inherited)
+        leave_runner(inherited, parent)
+        _redirect(order.directory)
         _claim(marker)
         scratch = records.scratch_directory(config.tasks_root, order.directory)
         work = _enter(order.directory, scratch)
@@ -33,6 +38,7 @@ def become_task(
         renewal.renew(work, scratch)
         command = _bring_code(order, config, work)
         exit_code = entry.execute(command)
+        lessons.tell()
     except (code.CodeError, s3.StoreError, OSError) as exc:
         print(f"The task could not be prepared: {exc}", file=sys.stderr)
     except BaseException:
@@ -42,6 +48,14 @@ def become_task(
         _end(exit_code)
 
 
+def leave_runner(inherited: list[int], parent: int) -> None:
+    """Have nothing to do with the runner's files and signals any more, but die when it does."""
+    processes.die_with_parent(parent)
+    _reset_signals()
+    for descriptor in inherited:
+        os.close(descriptor)
+
+
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
@@ -49,9 +63,7 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _redirect(directory: str, inherited: list[int]) -> None:
-    for descriptor in inherited:
-        os.close(descriptor)
+def _redirect(directory: str) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     log = os.open(os.path.join(directory, records.LOG), os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
     os.dup2(null, 0)

@@ -1,9 +1,8 @@
-"""The code a task runs: an image's snapshot and a fast-registered distribution, seen in the working
-directory.
+"""The code a task runs: an image's snapshot and a fast-registered distribution, in the working directory.
 
 A distribution is fetched and unpacked once into the executor's cache; every attempt has a working directory
-of its own that holds symbolic links to the top-level entries. Nothing is written where the template says
-`/root` or any other destination: there, the working directory stands in for it.
+of its own in which it appears. Nothing is written where the template says `/root` or any other destination:
+there, the working directory stands in for it.
 """
 
 from __future__ import annotations
@@ -17,20 +16,21 @@ import typing
 
 from . import s3
 
+_BYTECODE = "__pycache__"
+_MODULES = (".py", ".pyc", ".so")
+
 
 class CodeError(Exception):
     """The task's code could not be brought to where it runs."""
 
 
 def overlay(target: str, source: str) -> None:
-    """Make the entries of `source` appear in `target`, over those that are there; folders are merged."""
-    with os.scandir(source) as entries:
-        for entry in entries:
-            place = os.path.join(target, entry.name)
-            try:
-                os.symlink(entry.path, place)
-            except FileExistsError:
-                _overlay_existing(place, entry)
+    """Make the entries of `source` appear in `target`, over those that are there; folders are merged.
+
+    Packages and modules are linked, since nobody writes to them; other files are copied, so that a task that
+    changes one changes its own, and one that hands one out as its output does not hand out a link.
+    """
+    _overlay(target, source, _Budget())
 
 
 def fetch(uri: str, cache: str, store: s3.Store) -> str:
@@ -81,21 +81,54 @@ def _fetch_into(uri: str, directory: str, store: s3.Store) -> None:
             raise CodeError(f"the distribution {uri} cannot be unpacked: {exc}") from exc
         os.unlink(archive)
     # Top-level modules are imported through links: without this, their bytecode would stay with each attempt.
-    os.makedirs(os.path.join(beside, "__pycache__"), exist_ok=True)
+    os.makedirs(os.path.join(beside, _BYTECODE), exist_ok=True)
     os.rename(beside, directory)
 
 
-def _overlay_existing(place: str, entry: os.DirEntry[str]) -> None:
-    if not (entry.is_dir() and os.path.isdir(place)):
-        os.unlink(place)
+class _Budget:
+    """How much may still be copied for one attempt; what is beyond is linked."""
+
+    entries = 2_000
+    size = 64 << 20
+
+
+def _overlay(target: str, source: str, budget: _Budget) -> None:
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = os.path.join(target, entry.name)
+            if entry.is_dir() and os.path.isdir(place):
+                _open_up(place, budget)
+                _overlay(place, entry.path, budget)
+                continue
+            if os.path.lexists(place):
+                os.unlink(place)
+            _place(entry, place, budget)
+
+
+def _place(entry: os.DirEntry[str], place: str, budget: _Budget) -> None:
+    budget.entries -= 1
+    if budget.entries < 0 or entry.name == _BYTECODE or entry.name.endswith(_MODULES):
         os.symlink(entry.path, place)
-        return
+    elif entry.is_dir():
+        if os.path.exists(os.path.join(entry.path, "__init__.py")):
+            os.symlink(entry.path, place)
+        else:
+            os.mkdir(place)
+            _overlay(place, entry.path, budget)
+    elif entry.is_file() and entry.stat().st_size <= budget.size:
+        budget.size -= entry.stat().st_size
+        shutil.copy2(entry.path, place)
+    else:
+        os.symlink(entry.path, place)
+
+
+def _open_up(place: str, budget: _Budget) -> None:
+    """Turn a link to a folder into a folder, so that another can be laid over it."""
     if os.path.islink(place):
         below = os.path.realpath(place)
         os.unlink(place)
         os.mkdir(place)
-        overlay(place, below)
-    overlay(place, entry.path)
+        _overlay(place, below, budget)
 
 
 def _inside(directory: str, name: str) -> str:

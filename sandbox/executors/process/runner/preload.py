@@ -29,6 +29,10 @@ _MODULES = (
     "aiobotocore.session",
 )
 
+_s3_models: typing.Any = None
+"""botocore's loader, shared by all sessions."""
+_s3_warm = False
+
 
 def preload() -> str:
     """Import flytekit and what its tasks use; returns its version, empty if the environment has none."""
@@ -41,7 +45,7 @@ def preload() -> str:
     flytekit: typing.Any = sys.modules.get("flytekit")
     if flytekit is not None:
         legacy.register()
-        for warm in (_warm_types, _warm_task, _warm_file_system, _warm_s3_client):
+        for warm in (_warm_types, _warm_task, _warm_file_system, _share_s3_models):
             try:
                 warm(flytekit)
             # It is only about speed, and each version of flytekit is different inside.
@@ -91,21 +95,35 @@ def _warm_file_system(flytekit: typing.Any) -> None:
         s3fs.S3FileSystem(key="-", secret="-", asynchronous=True, skip_instance_cache=True)
 
 
-def _warm_s3_client(flytekit: typing.Any) -> None:
-    """What botocore reads and compiles for its first S3 client: 0.1 s for each process that starts anew.
+def _share_s3_models(flytekit: typing.Any) -> None:
+    """One store of botocore's models for all its sessions; each would read megabytes of JSON for itself.
 
-    A session has a loader of its own, which reads megabytes of JSON; from here on all sessions without a data
-    path share one that has read them. It is only ever read from, within one session as well as among several.
+    It is only ever read from, within one session as well as among several. Nothing is loaded yet.
     """
+    global _s3_models
     session: typing.Any = sys.modules.get("botocore.session")
     if session is None:
         return
-    mimetypes.init()
     make_loader = session.create_loader
-    shared = make_loader()
+    shared = _s3_models = make_loader()
     session.create_loader = lambda path=None: make_loader(path) if path else shared
-    hooks = importlib.import_module("botocore.hooks")
-    hooks.accepts_kwargs = functools.lru_cache(maxsize=None)(hooks.accepts_kwargs)  # type: ignore[attr-defined]
+
+
+def used_s3() -> bool:
+    """Whether this process has made an S3 client that was not warm."""
+    return _s3_models is not None and bool(_s3_models._cache) and not _s3_warm
+
+
+def warm_s3_client() -> None:
+    """What botocore reads and compiles for its first client: 0.1 s for a process that does it alone."""
+    global _s3_warm
+    session: typing.Any = sys.modules.get("botocore.session")
+    if session is None or _s3_warm:
+        return
+    _s3_warm = True
+    mimetypes.init()
+    hooks: typing.Any = importlib.import_module("botocore.hooks")
+    hooks.accepts_kwargs = functools.lru_cache(maxsize=None)(hooks.accepts_kwargs)
     session.Session().create_client(
         "s3",
         region_name="us-east-1",

@@ -19,6 +19,8 @@ HELLO = "hello"
 QUEUED = "queued"
 RUNNING = "running"
 FINISHED = "finished"
+RENEW = "renew"
+"""The runner ends to give memory back; start it again, and it will be small."""
 
 CONFIG = "config.json"
 """In the runner's directory: its `Config`, written by the control plane before it starts the runner."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import errno
 import fcntl
 import heapq
 import itertools
@@ -21,12 +20,17 @@ import sys
 import time
 import typing
 
-from . import child, connections, entry, measuring, preload, processes, protocol, records
+from . import child, connections, entry, learning, measuring, preload, processes, protocol, records
 
 _STARVED_AFTER = 0.5
 """Seconds without a start after which one more is admitted: tasks may wait for tasks that they started."""
 _MEASURE_EVERY = 0.25
 _HOUSEKEEPING_EVERY = 15.0
+_LEARN_AFTER = 0.3
+_SHRINK_AFTER = 180.0
+"""Seconds of idleness after which what was learned is dropped again: it may be hundreds of megabytes."""
+_LOCK_PATIENCE = 3.0
+"""Seconds that a predecessor is given to end."""
 
 
 class _Task:
@@ -57,9 +61,13 @@ class Runner:
         self._connections: set[connections.Connection] = set()
         self._hello: dict[str, typing.Any] = {}
         self._last_start = time.monotonic()
-        self._busy_until = time.monotonic()
+        self._last_end = time.monotonic()
+        self._last_client = time.monotonic()
         self._measuring = False
         self._starving = False
+        self._lessons: learning.Lessons
+        self._trial: tuple[int, list[str]] | None = None
+        self._idle_action: typing.Callable[[], None] | None = None
         self._stopping = False
         self._retired = False
         self._wake_read, self._wake_write = os.pipe()
@@ -79,13 +87,16 @@ class Runner:
         }
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
+        self._lessons = learning.Lessons()
+        self._selector.register(self._lessons.descriptors()[0], selectors.EVENT_READ, self._on_lesson)
         self._after(_HOUSEKEEPING_EVERY, self._keep_house)
         while not self._finished():
             for key, mask in self._selector.select(self._next_timer()):
                 key.data(mask)
             self._run_timers()
-        self._listener.close()
+        # Before the connections end: then whoever waits for that may put a new socket there.
         _unlink(self._config.socket)
+        self._listener.close()
 
     # Orders
 
@@ -163,7 +174,14 @@ class Runner:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            child.become_task(order, self._config, marker, parent, self._descriptors())
+            child.become_task(
+                order,
+                self._config,
+                marker=marker,
+                parent=parent,
+                inherited=self._descriptors(),
+                lessons=self._lessons,
+            )
         os.close(marker)
         inherited = 0 if entry.runs_here(order.argv) else measuring.own_peak()
         task = _Task(order, pid, started_at, measuring.Memory(pid, inherited))
@@ -217,11 +235,13 @@ class Runner:
                 break
             if pid == 0:
                 break
+            if self._trial is not None and pid == self._trial[0]:
+                self._conclude(status)
             task = self._tasks.pop(pid, None)
             if task is not None:
                 self._ended(task, status, measuring.usage_bytes(usage))
+        self._last_end = time.monotonic()
         self._admit()
-        self._busy_until = time.monotonic()
 
     def _ended(self, task: _Task, status: int, largest: int) -> None:
         self._sweep(task)
@@ -239,7 +259,8 @@ class Runner:
         """End what a task left behind: its session, and processes that left the session."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(task.pid, signal.SIGKILL)
-        mine = [pid for pid in processes.children(os.getpid()) if pid not in self._tasks]
+        trial = self._trial[0] if self._trial is not None else 0
+        mine = [pid for pid in processes.children(os.getpid()) if pid not in self._tasks and pid != trial]
         for pid in mine:
             found = processes.stat(pid)
             if found is not None and found.state != "Z" and self._belongs(found, task):
@@ -290,6 +311,45 @@ class Runner:
                 self._end(task, "memory")
         self._after(_MEASURE_EVERY, self._measure)
 
+    # Learning
+
+    def _on_lesson(self, _: int) -> None:
+        self._lessons.hear()
+        self._when_idle(self._try_out)
+
+    def _when_idle(self, action: typing.Callable[[], None]) -> None:
+        """Do one thing once nothing has been running for a while."""
+        if self._idle_action is None:
+            self._after(_LEARN_AFTER, self._run_idle_action)
+        self._idle_action = action
+
+    def _run_idle_action(self) -> None:
+        if self._tasks or self._queue:
+            self._after(_LEARN_AFTER, self._run_idle_action)
+            return
+        action, self._idle_action = self._idle_action, None
+        if action is not None and not self._stopping:
+            action()
+
+    def _try_out(self) -> None:
+        """Have a forked process import what tasks have imported."""
+        if self._trial is not None:
+            return
+        names = self._lessons.next()
+        if names:
+            parent = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                child.leave_runner(self._descriptors(), parent)
+                learning.try_out(names)
+            self._trial = (pid, names)
+
+    def _conclude(self, status: int) -> None:
+        names = self._trial[1] if self._trial is not None else []
+        self._trial = None
+        if status == 0:
+            self._when_idle(lambda: self._lessons.learn(names))
+
     # Living and dying
 
     def _catch_signals(self) -> None:
@@ -313,12 +373,21 @@ class Runner:
 
     def _keep_house(self) -> None:
         """End this process when nobody needs it: no client and no work for long, or its directory is gone."""
-        if self._tasks or self._queue or self._connections:
-            self._busy_until = time.monotonic()
-        idle = time.monotonic() - self._busy_until
-        if idle > self._config.idle_exit or not os.path.exists(os.path.join(self._directory, protocol.LOCK)):
+        if self._connections:
+            self._last_client = time.monotonic()
+        alone = min(self._quiet_for(), time.monotonic() - self._last_client)
+        if alone > self._config.idle_exit or not os.path.exists(os.path.join(self._directory, protocol.LOCK)):
             self._stop()
+        if self._lessons.learned and self._quiet_for() > _SHRINK_AFTER:
+            for connection in self._connections:
+                connection.send(protocol.encode(protocol.RENEW, {}))
+            self._retired = True
         self._after(_HOUSEKEEPING_EVERY, self._keep_house)
+
+    def _quiet_for(self) -> float:
+        """Seconds since there was anything to run."""
+        busy = bool(self._tasks or self._queue)
+        return 0.0 if busy else time.monotonic() - max(self._last_start, self._last_end)
 
     def _tell(self, kind: str, directory: str, **more: typing.Any) -> None:
         message = _message(kind, directory, **more)
@@ -341,12 +410,8 @@ class Runner:
 def main(directory: str, listening: int) -> None:
     """Be the runner of a directory, unless it has one already. `listening`: the descriptor of its socket."""
     lock = os.open(os.path.join(directory, protocol.LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        if exc.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            return
-        raise
+    if not _take(lock):
+        return
     with open(os.path.join(directory, protocol.CONFIG), encoding="utf-8") as file:
         config = protocol.Config(**json.load(file))
     listener = socket.socket(fileno=listening)
@@ -355,6 +420,19 @@ def main(directory: str, listening: int) -> None:
     runner = Runner(directory, config, lock, listener)
     _write_status(directory)
     runner.run()
+
+
+def _take(lock: int) -> bool:
+    """Take the lock, waiting a moment for a predecessor that is about to end; whether that worked."""
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
 
 
 def _write_status(directory: str) -> None:

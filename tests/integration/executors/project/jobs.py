@@ -99,3 +99,17 @@ def draw(x: int) -> str:
 @task(enable_deck=True)
 def decorate(x: int) -> int:
     return x
+
+
+@task
+def scribble(text: str) -> str:
+    with open("data/notes.txt") as file:
+        before = file.read()
+    with open("data/notes.txt", "w") as file:
+        file.write(text)
+    return before
+
+
+@task
+def give_away(x: int) -> FlyteFile:
+    return FlyteFile("data/notes.txt")
