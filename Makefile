@@ -10,6 +10,7 @@ INSTALL := $(BIN)/python -m sandbox.appliance.building.installer pip install --q
 
 EXAMPLE := examples/diabetes
 IMAGE := diabetes_xgboost_model:v1
+PACKAGE := $(CURDIR)/$(VENV)/flyte-package.tgz
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
@@ -28,8 +29,8 @@ help:
 quickstart: $(VENV)/.runtime
 	$(SANDBOX) start --source $(EXAMPLE)
 	$(SANDBOX) build $(EXAMPLE) --tag $(IMAGE)
-	cd $(EXAMPLE) && $(SANDBOX) exec -- pyflyte --pkgs flyte.workflows package --image $(IMAGE) --force
-	cd $(EXAMPLE) && $(SANDBOX) register files --project flyteexamples --domain development --archive flyte-package.tgz --version v1
+	cd $(EXAMPLE) && $(SANDBOX) exec -- pyflyte --pkgs flyte.workflows package --image $(IMAGE) --force --output $(PACKAGE)
+	cd $(EXAMPLE) && $(SANDBOX) register files --project flyteexamples --domain development --archive $(PACKAGE) --version v1
 	cd $(EXAMPLE) && $(SANDBOX) exec -- python launch.py --version v1
 
 test: lint
