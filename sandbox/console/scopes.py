@@ -6,6 +6,7 @@ template at the top level, a sub-workflow's template below a workflow node, the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -148,10 +149,15 @@ def title_of(node: workflow_pb2.Node | None, spec_id: str) -> str:
     """How people call the node: its name, else what it runs, else its id."""
     if node is None:
         return spec_id
-    if node.metadata.name:
-        return short(node.metadata.name)
     entity = entity_of(node)
-    return short(entity.name) if entity else spec_id
+    if entity and _squeezed(node.metadata.name) in ("", _squeezed(entity.name)):
+        return short(entity.name)
+    return short(node.metadata.name) or spec_id
+
+
+def _squeezed(name: str) -> str:
+    """The name as Flyte makes a node's id of it: the node around a lone task is called so."""
+    return re.sub(r"[^0-9a-zA-Z]", "", name).lower()
 
 
 def short(name: str) -> str:
