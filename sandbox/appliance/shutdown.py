@@ -75,7 +75,8 @@ def end_processes(state: SandboxState, *, timeout: float) -> tuple[str, ...]:
     processes.end(strays, grace=2.0)
     ended += [f"process {identity.pid}" for identity in strays]
     for socket in state.sockets.glob("*.sock"):
-        socket.unlink(missing_ok=True)
+        if socket.is_socket():
+            socket.unlink(missing_ok=True)
     return tuple(ended)
 
 

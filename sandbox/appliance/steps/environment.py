@@ -27,8 +27,8 @@ def execute(context: BootContext) -> str:
     built = environments.prepare_source(source, context.state)
     if built is None:
         context.note(
-            f"{source} has neither requirements.txt nor dependencies in pyproject.toml: tasks whose image was "
-            "not built have no environment. Add one and start again, or use `sandbox build`."
+            f"{source} has neither requirements.txt nor dependencies in pyproject.toml: tasks whose image "
+            "was not built have no environment. Add one and start again, or use `sandbox build`."
         )
         return "none"
     for note in built.notes:
