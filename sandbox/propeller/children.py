@@ -6,6 +6,8 @@ The child's row says which node it belongs to. When it ends, whichever engine dr
 
 from __future__ import annotations
 
+import threading
+
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
@@ -34,16 +36,23 @@ class ChildLauncher:
         self._database = database
         self._literals = literals
         self._metadata_prefix = metadata_prefix
+        self._lock = threading.Lock()
+        """Held while a child is created or aborted: an abort comes wholly before or wholly after a launch."""
 
     def launch(
         self, running: Running, node: Node, attempt: int, node_row_id: int
-    ) -> events.ChildStarted | events.NodeRefused:
-        """Create the child, or find it. Raises store.errors.Unavailable when it should be tried again."""
+    ) -> events.ChildStarted | events.NodeRefused | None:
+        """Create the child, or find it; None: the node is being aborted, nothing was created.
+
+        Raises store.errors.Unavailable when it should be tried again.
+        """
         name = names.child_execution_name(running.execution.name, node.unique_id, attempt)
         child = ExecutionId(running.execution.project, running.execution.domain, name)
         try:
-            with self._database.transaction() as connection:
+            with self._lock, self._database.transaction() as connection:
                 existing = executions.find(connection, child)
+                if existing is None and node.aborting is not None:
+                    return None
                 if existing is None:
                     self._create(connection, running, node, child, node_row_id)
                 elif existing.parent_node_execution_id != node_row_id:
@@ -64,7 +73,7 @@ class ChildLauncher:
         child = ExecutionId(running.execution.project, running.execution.domain, name)
         cause = _ABORTED.format(execution=running.execution.name, reason=reason)
         try:
-            with self._database.transaction() as connection:
+            with self._lock, self._database.transaction() as connection:
                 return executions.request_abort(connection, child, cause=cause, principal="flytepropeller")
         except errors.NotFound:
             return False
@@ -122,7 +131,7 @@ def _plan(node: Node) -> EntityId:
 
 
 def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) -> execution_pb2.ExecutionSpec:
-    """What the child inherits: all that its parent's request said about how to run, but for notifications."""
+    """What the child inherits: what its parent's request said about how to run, but for notifications."""
     parent = running.spec
     spec = execution_pb2.ExecutionSpec(
         launch_plan=node.spec.proto.workflow_node.launchplan_ref,

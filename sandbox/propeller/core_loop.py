@@ -118,6 +118,7 @@ class CoreLoop:
             except Exception:  # A bug outside any execution: say so, and go on for the others.
                 _LOG.exception("a turn of the engine failed")
                 self._stopping.wait(_RETRY_SECONDS[0])
+        self._commit()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def stop(self) -> None:

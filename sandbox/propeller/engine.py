@@ -46,6 +46,10 @@ class Engine:
         for thread in self._threads:
             thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether both threads are at work."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         """Commit what is known, release the leases, end the threads. What runs goes on and is found again."""
         self._leasing.stop()
