@@ -150,11 +150,20 @@ def _stacked(nodes: list[GraphNode], edges: list[layout.Edge], choices: frozense
             drawn.extend(by_id[member] for member in members)
             stack_of.update({member: member for member in members})
         else:
-            drawn.append(GraphNode(first.id, first.title, first.entity, first.kind, tuple(members)))
+            title = _common_title([by_id[member] for member in members])
+            drawn.append(GraphNode(first.id, title, first.entity, first.kind, tuple(members)))
             stack_of.update(dict.fromkeys(members, first.id))
     merged = dict.fromkeys((stack_of[source], stack_of[target]) for source, target in edges)
     merged_choices = frozenset((stack_of[source], stack_of[target]) for source, target in choices)
     return Graph(tuple(drawn), tuple(merged), merged_choices)
+
+
+def _common_title(nodes: Sequence[GraphNode]) -> str:
+    """What the nodes of a stack are called: their name if they share it, else what they run."""
+    first = nodes[0]
+    if all(node.title == first.title for node in nodes):
+        return first.title
+    return scopes.short(first.entity) or first.kind.label
 
 
 def _alike(nodes: Sequence[GraphNode], edges: Sequence[layout.Edge]) -> list[list[str]]:

@@ -51,3 +51,12 @@ def test_too_large_a_graph_is_not_drawn() -> None:
     compiled = recorded.compiled(workflow, nodes, [], recorded.interface({}, {}))
     closure = scopes.compiler_pb2.CompiledWorkflowClosure(primary=compiled)
     assert graphs.draw(graphs.build(Scope.of(closure)), None, {}) is None
+
+
+def test_a_stack_of_nodes_with_names_of_their_own_is_called_by_what_they_run() -> None:
+    task = recorded.identifier(scopes.identifier_pb2.TASK, "steps.echo")
+    nodes = [recorded.task_node(f"n{i}", task, f"number {i}") for i in range(9)]
+    workflow = recorded.identifier(scopes.identifier_pb2.WORKFLOW, "w")
+    compiled = recorded.compiled(workflow, nodes, [], recorded.interface({}, {}))
+    closure = scopes.compiler_pb2.CompiledWorkflowClosure(primary=compiled)
+    assert "echo" in [node.title for node in graphs.build(Scope.of(closure)).nodes]
