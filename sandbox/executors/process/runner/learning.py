@@ -7,7 +7,6 @@ a fork are considered: a fork copies memory but no threads, devices or connectio
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -74,8 +73,7 @@ class Lessons:
         _load(names)
         self.learned = True
         self._known = frozenset(sys.modules)
-        gc.collect()
-        gc.freeze()
+        preload.settle()
 
 
 def try_out(names: list[str]) -> typing.NoReturn:

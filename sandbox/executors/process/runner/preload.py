@@ -14,7 +14,7 @@ import sys
 import traceback
 import typing
 
-from . import legacy
+from . import hugepages, legacy
 
 _MODULES = (
     "flytekit",
@@ -51,9 +51,15 @@ def preload() -> str:
             # It is only about speed, and each version of flytekit is different inside.
             except Exception:
                 traceback.print_exc()
+    settle()
+    return str(getattr(flytekit, "__version__", "")) if flytekit is not None else ""
+
+
+def settle() -> None:
+    """Make what is loaded cheap to share: no fork's collector touches it, and it lies in few pages."""
     gc.collect()
     gc.freeze()
-    return str(getattr(flytekit, "__version__", "")) if flytekit is not None else ""
+    hugepages.collapse()
 
 
 def threads() -> int:
