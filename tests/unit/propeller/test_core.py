@@ -1,0 +1,152 @@
+"""The pieces of the core one by one: events' encoding, retry budgets, the graph, the cost of a step."""
+
+from __future__ import annotations
+
+import random
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+from flyteidl.core import compiler_pb2
+
+from sandbox.propeller.core import events, graph, machine, retries
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.state import Attempt, ExecutionPhase, Node, NodePhase, Parameters, State
+from tests.unit.propeller.building import branch, compile, run, subworkflow, task, workflow
+from tests.unit.propeller.world import EXECUTION, World
+
+EVERY_EVENT: list[events.Event] = [
+    events.ExecutionStarted(1),
+    events.NodePrepared(2, 7, cache=2, catalog="CgA=", case=1, outputs=True),
+    events.NodeRefused(3, 7, Failure("Code", "mess\x00age ü \udcff", USER)),
+    events.AttemptUpdated(4, 7, 0, "RUNNING", 3, "why", (("Logs", "http://localhost/x"),)),
+    events.AttemptFinished(
+        5, 7, 0, Failure("C", "m", SYSTEM, True), True, True, 3, 10, 20, "r", (("a", "b"),)
+    ),
+    events.AttemptFinished(5, 7, 0),
+    events.AttemptAborted(6, 7, 0, "why"),
+    events.ChildStarted(7, 7, 0, "child"),
+    events.ChildEnded(8, 7, 0, "s3://b/k", None, False),
+    events.TimerFired(9, 7, "active"),
+    events.AbortRequested(10, "cause", "me"),
+    events.ExecutionFailed(11, Failure("C", "m")),
+]
+
+
+@pytest.mark.parametrize("event", EVERY_EVENT, ids=lambda event: type(event).__name__)
+def test_an_event_survives_storing(event: events.Event) -> None:
+    assert events.decode(events.encode(event)) == event
+
+
+def test_an_event_stored_before_a_field_existed_gets_its_default() -> None:
+    assert events.decode(b'[1,"finished",5,7,0]') == events.AttemptFinished(5, 7, 0)
+
+
+@pytest.mark.parametrize("payload", [b"", b"garbage", b"[]", b'[2,"start",1]', b'[1,"unknown",1]', b"\xff"])
+def test_an_unreadable_event_is_refused(payload: bytes) -> None:
+    with pytest.raises(events.BadEvent):
+        events.decode(payload)
+
+
+def failing_node(max_attempts: int, attempts: int, system_failures: int) -> Node:
+    built = graph.build(compile(workflow("one", [run("n0", retries=max_attempts - 1)], "n0")))
+    spec = next(node for node in built.workflows[0].nodes if node.node_id == "n0")
+    node = Node(0, 0, spec, -1)
+    node.attempts = [Attempt(number, 0) for number in range(attempts)]
+    node.system_failures = system_failures
+    return node
+
+
+@pytest.mark.parametrize(
+    ("failure", "max_attempts", "attempts", "system_failures", "verdict"),
+    [
+        (Failure("C", "m", USER, recoverable=False), 3, 1, 0, Failure("C", "m", USER)),
+        (Failure("C", "m", USER, recoverable=True), 3, 2, 0, None),
+        (Failure("C", "m", USER, recoverable=True), 3, 4, 2, None),
+        (
+            Failure("C", "m", USER, recoverable=True),
+            3,
+            3,
+            0,
+            Failure("RetriesExhausted|C", "[3/3] currentAttempt done. Last Error: USER::m", USER),
+        ),
+        (Failure("C", "m", SYSTEM, recoverable=True), 1, 3, 2, None),
+        (
+            Failure("C", "m", SYSTEM, recoverable=True),
+            1,
+            4,
+            3,
+            Failure("RetriesExhausted|C", "[3/3] currentAttempt done. Last Error: SYSTEM::m", USER),
+        ),
+    ],
+)
+def test_each_kind_of_failure_uses_up_its_own_budget(
+    failure: Failure, max_attempts: int, attempts: int, system_failures: int, verdict: Failure | None
+) -> None:
+    node = failing_node(max_attempts, attempts, system_failures)
+    assert retries.verdict(node, failure, Parameters(EXECUTION)) == verdict
+
+
+def test_the_graph_waits_for_what_any_case_of_a_branch_needs() -> None:
+    decision = branch("n2", "start-node", [(5, run("small", "n0"))], run("large", "n1"))
+    built = graph.build(compile(workflow("deciding", [run("n0"), run("n1"), decision], "n2")))
+    nodes = {str(node.node_id): node for node in built.workflows[0].nodes}
+    assert nodes["n2"].dependencies == 3
+    assert [built.workflows[0].nodes[index].inner for index in nodes["n2"].cases] == [True, True]
+    assert all(not built.workflows[0].nodes[index].successors for index in nodes["n2"].cases)
+
+
+def test_a_closure_that_lacks_a_task_is_refused() -> None:
+    closure = compiler_pb2.CompiledWorkflowClosure()
+    closure.CopyFrom(compile(workflow("one", [run("n0")], "n0")))
+    del closure.tasks[:]
+    with pytest.raises(graph.BadGraph, match="n0"):
+        graph.build(closure)
+
+
+def test_ten_thousand_skipped_nodes_need_no_deep_stack() -> None:
+    nodes = [run(f"n{i}", f"n{i - 1}" if i else "start-node") for i in range(10_000)]
+    built = graph.build(compile(workflow("deep", nodes, "n9999", fail_fast=False)))
+    state = State(built, Parameters(EXECUTION))
+    machine.apply(state, events.ExecutionStarted(1))
+    [first] = state.scopes[0].live
+    machine.apply(state, events.NodeRefused(2, first, Failure("C", "m")))
+    assert state.phase is ExecutionPhase.FAILED
+    assert sum(node.phase is NodePhase.SKIPPED for node in state.nodes) == 10_000
+
+
+def calls_per_event(size: int) -> float:
+    """Python functions called for one event, on the average of a whole run."""
+    layer = 10
+    inner = workflow("inner", [run("n0")], "n0")
+    nodes = [run(f"n{i}", f"n{i - layer}" if i >= layer else "start-node") for i in range(size)]
+    nodes[0] = subworkflow("n0", "start-node", "inner")
+    built = graph.build(compile(workflow("layers", nodes, f"n{size - 1}"), subworkflows=[inner]))
+    world = World(built, random.Random(1), lambda node, attempt: None, watchful=False)
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        if event == "call" and "propeller/core" in frame.f_code.co_filename:
+            calls += 1
+
+    world.deliver()  # Opening the workflow costs each of its nodes once.
+    sys.setprofile(count)
+    try:
+        world.run(limit=100_000)
+    finally:
+        sys.setprofile(None)
+    return calls / world.state.applied
+
+
+def test_a_step_costs_the_same_in_a_small_graph_and_in_a_large_one() -> None:
+    assert calls_per_event(2000) == pytest.approx(calls_per_event(50), rel=0.1)
+
+
+def test_a_task_is_not_prepared_before_it_has_a_slot() -> None:
+    built = graph.build(compile(workflow("wide", [run(f"n{i}") for i in range(5)], "n4"), [task()]))
+    state = State(built, Parameters(EXECUTION, max_parallelism=2))
+    machine.apply(state, events.ExecutionStarted(1))
+    assert len(state.scopes[0].live) == 2
+    assert [node.phase for node in state.nodes].count(NodePhase.WAITING) == 3
