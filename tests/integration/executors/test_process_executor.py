@@ -388,3 +388,29 @@ def test_long_paths_are_no_obstacle_to_the_runners_socket(bench: Bench, tmp_path
         bench.executor.close()
         shutdown.stop_runners(bench.settings.tasks_root)
         bench.restart()
+
+
+def test_a_runner_learns_the_libraries_that_its_tasks_import(bench: Bench) -> None:
+    bench.restart(tasks_root=bench.settings.tasks_root / "learning")
+    request = bench.start("use_a_heavy_library", x=1)
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.SUCCEEDED
+    mapped = Path(f"/proc/{runner_pid(bench, request)}/maps")
+    assert "/pandas/" not in mapped.read_text()
+    eventually(lambda: "/pandas/" in mapped.read_text(), timeout=30)
+    assert bench.run("use_a_heavy_library", node="n1", x=2).phase is AttemptPhase.SUCCEEDED
+    shutdown.stop_runners(bench.settings.tasks_root)
+
+
+def test_an_old_python_without_flytekit_runs_plain_commands(bench: Bench, tmp_path: Path) -> None:
+    python = Path.home() / ".pyenv/versions/3.8.18/bin/python"
+    if not python.exists():
+        pytest.skip("no Python 3.8 here")
+    image = tmp_path / "images" / "default"
+    image.mkdir(parents=True)
+    (image / "environment.json").write_text(f'{{"tag": "default", "python": "{python}"}}')
+    bench.restart(images_root=tmp_path / "images")
+    program = "import sys; print(sys.version_info[:2])"
+    request = bench.custom(tasks_pb2.Container(image="default", args=["python", "-c", program]))
+    bench.executor.start(request)
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.SUCCEEDED
+    assert bench.log(request).strip() == "(3, 8)"

@@ -1,6 +1,6 @@
 """Fewer, larger pages for the memory that every fork shares.
 
-Copying page tables is most of what a fork costs. With flytekit's 70 MB this about halves it, for no more memory.
+Copying page tables is most of what a fork costs; with flytekit's 70 MB this halves it, for no more memory.
 """
 
 from __future__ import annotations

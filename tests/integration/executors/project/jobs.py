@@ -113,3 +113,10 @@ def scribble(text: str) -> str:
 @task
 def give_away(x: int) -> FlyteFile:
     return FlyteFile("data/notes.txt")
+
+
+@task
+def use_a_heavy_library(x: int) -> int:
+    import pandas  # noqa: PLC0415
+
+    return int(pandas.Series([x]).sum())
