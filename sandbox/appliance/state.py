@@ -38,6 +38,8 @@ FORMAT = 1
 """Of sandbox.json; a change that older code can't read raises it."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+_RACES = 10
+"""How often a directory may vanish between two system calls before it is taken for impossible."""
 _SOCKET_PATH_LIMIT = 80
 """A unix socket's path may have 107 bytes; this leaves room for the file names."""
 
@@ -223,9 +225,21 @@ class SandboxState:
             for directory in self.directories:
                 directory.mkdir(exist_ok=True)
             if self.sockets != self.run:
-                self.sockets.mkdir(mode=0o700, exist_ok=True)
+                self.sockets.mkdir(mode=0o711, exist_ok=True)
         except OSError as exc:
             raise unusable(self.root, exc) from exc
+
+    def _open(self) -> int:
+        """A descriptor of the directory, which is made if need be; raises HomeUnusable."""
+        for _ in range(_RACES):
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+                return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError as exc:
+                failure: OSError = exc  # removed in between by a teardown, or it can't be made there at all
+            except OSError as exc:
+                raise unusable(self.root, exc) from exc
+        raise unusable(self.root, failure) from failure
 
     @contextlib.contextmanager
     def locked(self, *, timeout: float) -> Iterator[None]:
@@ -236,13 +250,7 @@ class SandboxState:
         """
         deadline = time.monotonic() + timeout
         while True:
-            try:
-                self.root.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-            except FileNotFoundError:
-                continue  # removed in between: a teardown was busy
-            except OSError as exc:
-                raise unusable(self.root, exc) from exc
+            descriptor = self._open()
             try:
                 _acquire(descriptor, deadline, self.name)
                 if _is_still(self.root, descriptor):
