@@ -21,6 +21,8 @@ from sandbox.executors.process.settings import ProcessSettings
 from sandbox.idl.identifiers import AttemptKey
 
 _IDLE_EXIT = timedelta(minutes=10)
+_PLAIN_LINGERS = timedelta(seconds=5)
+"""A runner that has nothing imported is quickly started again: it need not stay."""
 
 
 @dataclass(slots=True)
@@ -193,6 +195,7 @@ class ProcessExecutor:
             s3_secret_key=settings.s3_secret_key,
             object_roots=roots,
             preload=environment.preload,
+            linger=None if environment.preload else _PLAIN_LINGERS.total_seconds(),
         )
 
     def _link(self, home: links.RunnerHome) -> links.Link:

@@ -164,16 +164,14 @@ class Link:
 
     def _reach(self) -> socket.socket:
         stream = self._connect()
-        if stream is not None:
-            return stream
-        if self._bad_starts >= _MAX_BAD_STARTS:
-            self._bad_starts = 0
-            raise RunnerUnavailableError(attempts.tail(self._home.directory / protocol.RUNNER_LOG))
-        self._bad_starts += 1
-        _spawn(self._home)
-        stream = self._connect()
-        if stream is None:
-            raise RunnerUnavailableError(f"nothing listens on {self._home.socket_path}")
+        while stream is None:
+            if self._bad_starts >= _MAX_BAD_STARTS:
+                self._bad_starts = 0
+                raise RunnerUnavailableError(attempts.tail(self._home.directory / protocol.RUNNER_LOG))
+            self._bad_starts += 1
+            _spawn(self._home)
+            # It fails for a runner that has ended already, as one does whose Python is broken.
+            stream = self._connect()
         return stream
 
     def _connect(self) -> socket.socket | None:

@@ -354,6 +354,20 @@ def test_the_reserved_canary_image_runs_in_the_control_planes_own_python(bench: 
     assert Path(bench.log(request).strip()) == Path(bench.settings.canary_python or "").parents[1]
 
 
+def test_the_canarys_runner_goes_when_it_is_not_needed_and_comes_back_when_it_is(bench: Bench) -> None:
+    bench.restart(tasks_root=bench.settings.tasks_root / "canary")
+    container = tasks_pb2.Container(image="sandbox-canary", args=["true"])
+    first = bench.custom(container, node="n0")
+    bench.executor.start(first)
+    bench.inbox.wait_for(first.key)
+    pid = runner_pid(bench, first)
+    eventually(lambda: is_gone(pid), timeout=30)
+    second = bench.custom(container, node="n1")
+    bench.executor.start(second)
+    assert bench.inbox.wait_for(second.key).phase is AttemptPhase.SUCCEEDED
+    shutdown.stop_runners(bench.settings.tasks_root)
+
+
 def test_stopping_the_runners_ends_their_tasks_and_leaves_no_socket(bench: Bench) -> None:
     bench.restart(tasks_root=bench.settings.tasks_root / "stopped")
     request = bench.start("sleep", seconds=60.0)

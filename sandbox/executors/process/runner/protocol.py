@@ -50,6 +50,8 @@ class Config(typing.NamedTuple):
     """URI prefix → directory, for objects that this machine holds as files: `s3://` → `<state>/objects`."""
     preload: bool = True
     """Whether to import flytekit before the first fork."""
+    linger: float | None = None
+    """Seconds without work after which the runner ends although it has clients; `None`: it stays."""
 
 
 class Order(typing.NamedTuple):

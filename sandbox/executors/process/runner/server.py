@@ -89,7 +89,7 @@ class Runner:
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
         self._lessons = learning.Lessons()
         self._selector.register(self._lessons.descriptors()[0], selectors.EVENT_READ, self._on_lesson)
-        self._after(_HOUSEKEEPING_EVERY, self._keep_house)
+        self._after(self._config.linger or _HOUSEKEEPING_EVERY, self._keep_house)
         while not self._finished():
             for key, mask in self._selector.select(self._next_timer()):
                 key.data(mask)
@@ -378,11 +378,13 @@ class Runner:
         alone = min(self._quiet_for(), time.monotonic() - self._last_client)
         if alone > self._config.idle_exit or not os.path.exists(os.path.join(self._directory, protocol.LOCK)):
             self._stop()
+        if self._config.linger is not None and self._quiet_for() > self._config.linger:
+            self._retired = True
         if self._lessons.learned and self._quiet_for() > _SHRINK_AFTER:
             for connection in self._connections:
                 connection.send(protocol.encode(protocol.RENEW, {}))
             self._retired = True
-        self._after(_HOUSEKEEPING_EVERY, self._keep_house)
+        self._after(self._config.linger or _HOUSEKEEPING_EVERY, self._keep_house)
 
     def _quiet_for(self) -> float:
         """Seconds since there was anything to run."""
