@@ -1,7 +1,7 @@
 """Child executions of launch-plan nodes: created as admin would create them, found again by their name.
 
 The child's row says which node it belongs to. When it ends, whichever engine drove it announces the parent
-(`projections.tell_parents`), and whichever engine holds the parent looks.
+(`projections.commit`), and whichever engine holds the parent looks.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ Work = Callable[[], Answer]
 
 
 class _Lost(Exception):
-    """Executions whose history is someone else's now; raised to roll the batch back."""
+    """Executions that were not written, because they are someone else's now."""
 
     def __init__(self, executions: set[int]) -> None:
         super().__init__(f"no longer ours: {sorted(executions)}")
@@ -356,27 +356,22 @@ class CoreLoop:
     def _commit(self) -> None:
         batch = list(self._changed.values())
         self._changed.clear()
-        while batch:
-            try:
-                self._write_patiently(batch)
-            except _Lost as lost:
-                for running in batch:
-                    if running.id in lost.executions:
-                        self._drop(running)
-                        self.reload(running.leased)
-                batch = [running for running in batch if running.id not in lost.executions]
-                continue
-            except Exception as error:  # Found out which execution it is about, then failed with it.
-                if len(batch) > 1:
-                    for running in batch:
-                        self._changed = {running.id: running}
-                        self._commit()
-                else:
-                    self._break(batch[0], error)
+        if not batch:
+            return
+        try:
+            self._write_patiently(batch)
+        except _Lost as lost:
+            for running in batch:
+                if running.id in lost.executions:
+                    self._drop(running)
+                    self.reload(running.leased)
+        except Exception as error:  # Found out which execution it is about, then failed with it.
+            if len(batch) == 1:
+                self._break(batch[0], error)
                 return
-            break
-        for running in batch:
-            self._committed(running)
+            for running in batch:
+                self._changed = {running.id: running}
+                self._commit()
 
     def _write_patiently(self, batch: list[Running]) -> None:
         """Write, however long the database is away; only `stop` ends the waiting."""
@@ -390,37 +385,34 @@ class CoreLoop:
                 if self._stopping.wait(_RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)]):
                     raise _Lost({running.id for running in batch}) from error
                 tries += 1
+            except errors.AlreadyExists as error:
+                if len(batch) > 1:
+                    raise
+                raise _Lost({batch[0].id}) from error
             else:
                 return
 
     def _write(self, batch: list[Running]) -> None:
         now = clock.now()
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             self._number_nodes(connection, batch)
-            stored = [
-                history.StoredEvent(running.id, running.committed + offset, payload)
-                for running in batch
-                for offset, payload in enumerate(running.events)
-            ]
-            lost = history.append(connection, self._settings.owner, stored)
-            if lost:
-                raise _Lost(lost)
-            nodes = [row for running in batch for row in _node_rows(running)]
-            if nodes:
-                projections.write_nodes(connection, nodes)
-            tasks = [row for running in batch for row in _task_rows(running)]
-            if tasks:
-                projections.write_tasks(connection, tasks)
-            changed = [running for running in batch if running.execution_changed]
-            if changed:
-                projections.write_executions(connection, [rows.execution_row(run, now) for run in changed])
-            told = [
-                running.leased.parent_node_execution_id
-                for running in changed
-                if running.state.is_terminal and running.leased.parent_node_execution_id is not None
-            ]
-            if told:
-                projections.tell_parents(connection, told)
+            lost = projections.commit(
+                connection,
+                self._settings.owner,
+                [
+                    history.StoredEvent(running.id, running.committed + offset, payload)
+                    for running in batch
+                    for offset, payload in enumerate(running.events)
+                ],
+                [row for running in batch for row in _node_rows(running)],
+                [row for running in batch for row in _task_rows(running)],
+                [rows.execution_row(running, now) for running in batch if running.execution_changed],
+            )
+        for running in batch:
+            if running.id not in lost:
+                self._committed(running)
+        if lost:
+            raise _Lost(lost)
 
     def _number_nodes(self, connection: Connection, batch: list[Running]) -> None:
         """Give row ids to nodes that are written for the first time."""
@@ -594,8 +586,6 @@ class CoreLoop:
         try:
             with self._database.transaction() as connection:
                 projections.write_executions(connection, [row])
-                if leased.parent_node_execution_id is not None:
-                    projections.tell_parents(connection, [leased.parent_node_execution_id])
         except errors.Unavailable:
             self._after(_RETRY_SECONDS[-1], lambda: self._give_up(leased, failure))
             return

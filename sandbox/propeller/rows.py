@@ -107,6 +107,7 @@ def task_row(running: Running, node: Node, attempt: Attempt, node_row_id: int) -
     """A task execution as it stands."""
     task = node.spec.proto.task_node.reference_id
     return TaskRow(
+        execution_id=running.id,
         node_execution_id=node_row_id,
         retry_attempt=attempt.number,
         project=task.project,
