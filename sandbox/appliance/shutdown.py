@@ -13,7 +13,6 @@ from sandbox.appliance.embedded import postgres, records
 from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
 from sandbox.appliance.errors import ComponentFailed, NotFound
 from sandbox.appliance.state import SandboxState
-from sandbox.executors.process import shutdown as runners
 
 _ORDER = (CONTROL_PLANE, OBJECT_STORE, POSTGRES)
 
@@ -69,6 +68,8 @@ def teardown(name: str, volume: bool = False, *, timeout: float = 30.0) -> Stopp
 
 def end_processes(state: SandboxState, *, timeout: float) -> tuple[str, ...]:
     """End everything that belongs to the sandbox, with a supervisor or without; returns what it was."""
+    from sandbox.executors.process import shutdown as runners  # noqa: PLC0415 - brings protobuf; `start` needs none
+
     ended = _end_components(state, timeout)
     ended += [f"runner {pid}" for pid in runners.stop_runners(state.tasks, timeout=min(timeout, 10.0))]
     strays = processes.with_environment(f"SANDBOX_STATE={state.root}")

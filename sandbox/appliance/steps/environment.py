@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from sandbox.appliance import environments, pids
+from sandbox.appliance import pids
 from sandbox.appliance.context import BootContext
 from sandbox.appliance.embedded import records
 from sandbox.appliance.embedded.components import CONTROL_PLANE
@@ -20,6 +20,8 @@ def applies(context: BootContext) -> bool:
 def execute(context: BootContext) -> str:
     """Found or built; then the control plane is told, and imports flytekit for it before the first task
     comes."""
+    from sandbox.appliance import environments  # noqa: PLC0415 - needed with a source only
+
     source = Path(context.config.source or "")
     if context.options.source is None and not source.is_dir():
         context.note(f"The source {source} is gone; give another one with --source.")
