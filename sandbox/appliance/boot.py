@@ -204,7 +204,7 @@ def _configure(
     ).to_json()
     components = [
         postgres.component(state, placement, port=chosen.postgres),
-        object_store.component(state, port=chosen.object_store),
+        object_store.component(state, placement, port=chosen.object_store),
         control_plane.component(state),
     ]
     fresh = SandboxConfig(

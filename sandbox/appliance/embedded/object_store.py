@@ -6,13 +6,18 @@ import http.client
 
 from sandbox.appliance.embedded import components
 from sandbox.appliance.embedded.components import OBJECT_STORE, Component
+from sandbox.appliance.embedded.postgres import Placement
 from sandbox.appliance.endpoints import ACCESS_KEY, BUCKET, REGION, SECRET_KEY
 from sandbox.appliance.ports import HOST
 from sandbox.appliance.state import SandboxState
 
 
-def component(state: SandboxState, *, port: int) -> Component:
-    """The server as the supervisor runs it."""
+def component(state: SandboxState, where: Placement, *, port: int) -> Component:
+    """The server as the supervisor runs it.
+
+    On a first start it waits for the database's cluster to be made: that takes a processor for half a
+    second, and the control plane's imports take another.
+    """
     arguments = ["--data-dir", str(state.objects), "--host", HOST, "--port", str(port), "--region", REGION]
     return Component(
         name=OBJECT_STORE,
@@ -35,6 +40,7 @@ def component(state: SandboxState, *, port: int) -> Component:
             "NANIO_ACCESS_KEY": ACCESS_KEY,
             "NANIO_SECRET_KEY": SECRET_KEY,
         },
+        needs=str(where.version_file),
     )
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from sandbox.appliance.context import BootContext
 from sandbox.appliance.embedded import records
 from sandbox.appliance.embedded.components import CONTROL_PLANE, SUPERVISOR
 from sandbox.appliance.state import SandboxState
-from sandbox.appliance.steps import canary
 
 TITLE = "Supervisor"
 
@@ -28,7 +26,7 @@ _START_TIMEOUT = 10.0
 
 
 def execute(context: BootContext) -> str:
-    """From here on the object store and the control plane start up, while this process goes on."""
+    """From here on the components start up, while this process goes on."""
     identity = records.supervisor(context.state)
     if identity is None:
         identity = spawn(context.state, context)
@@ -36,9 +34,6 @@ def execute(context: BootContext) -> str:
         pids.send(identity, signal.SIGHUP)
         if context.restart_control_plane:
             _restart_control_plane(context)
-    if context.options.wait:
-        # What the canary needs is imported while the components start.
-        threading.Thread(target=canary.preload, name="preload", daemon=True).start()
     return f"pid {identity.pid}"
 
 
