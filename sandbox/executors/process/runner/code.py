@@ -18,6 +18,7 @@ from . import s3
 
 _BYTECODE = "__pycache__"
 _MODULES = (".py", ".pyc", ".so")
+_TOOLS = frozenset({"node_modules", "site-packages", "build", "dist"})
 
 
 class CodeError(Exception):
@@ -86,10 +87,13 @@ def _fetch_into(uri: str, directory: str, store: s3.Store) -> None:
 
 
 class _Budget:
-    """How much may still be copied for one attempt; what is beyond is linked."""
+    """How much may still be copied for one attempt; what is beyond is linked.
 
-    entries = 2_000
-    size = 64 << 20
+    Small, since every attempt pays: creating a file costs a file system far more than the bytes in it.
+    """
+
+    entries = 100
+    size = 16 << 20
 
 
 def _overlay(target: str, source: str, budget: _Budget) -> None:
@@ -110,7 +114,7 @@ def _place(entry: os.DirEntry[str], place: str, budget: _Budget) -> None:
     if budget.entries < 0 or entry.name == _BYTECODE or entry.name.endswith(_MODULES):
         os.symlink(entry.path, place)
     elif entry.is_dir():
-        if os.path.exists(os.path.join(entry.path, "__init__.py")):
+        if _is_left_alone(entry):
             os.symlink(entry.path, place)
         else:
             os.mkdir(place)
@@ -120,6 +124,13 @@ def _place(entry: os.DirEntry[str], place: str, budget: _Budget) -> None:
         shutil.copy2(entry.path, place)
     else:
         os.symlink(entry.path, place)
+
+
+def _is_left_alone(folder: os.DirEntry[str]) -> bool:
+    """Whether a task has no business writing there: packages, environments, what tools keep for themselves."""
+    if folder.name.startswith(".") or folder.name in _TOOLS:
+        return True
+    return any(os.path.exists(os.path.join(folder.path, name)) for name in ("__init__.py", "pyvenv.cfg"))
 
 
 def _open_up(place: str, budget: _Budget) -> None:

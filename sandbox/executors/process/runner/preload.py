@@ -25,6 +25,9 @@ _MODULES = (
     "flytekit.types.directory",
     "flytekit.types.schema",
     "flytekit.extras.persistence",
+    # What flytekit imports for the first data class that it sees.
+    "mashumaro.jsonschema",
+    "marshmallow_jsonschema",
     "s3fs",
     "aiobotocore.session",
 )
