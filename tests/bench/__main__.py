@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench import graphs, table
 from tests.sandboxes import Client, Sandbox, integers
 
-_WORKFLOWS = Path(__file__).parent.parent / "workflows" / "basics.py"
+_WORKFLOWS = Path(__file__).parent.parent / "workflows" / "trivial.py"
 _SIZES = (10, 100, 1_000, 5_000)
 
 
@@ -74,8 +74,8 @@ def _executions(folder: Path, runs: int) -> Iterator[table.Row]:
             ("fan_out_of_100", "fan-out of 100 trivial tasks", "4 s, stretch 2 s", 4.0),
         )
         for plan, title, budget, limit in plans:
-            _run(client, f"workflows.basics.{plan}", "bench")
-            samples = [_run(client, f"workflows.basics.{plan}", "bench") for _ in range(runs)]
+            _run(client, f"workflows.trivial.{plan}", "bench")
+            samples = [_run(client, f"workflows.trivial.{plan}", "bench") for _ in range(runs)]
             yield table.Row(title, "s", samples, budget, limit)
         yield table.Row("idle memory, one warm environment (PSS)", "MiB", _idle(sandbox, runs))
     finally:
