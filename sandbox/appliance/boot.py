@@ -236,7 +236,7 @@ def _choose_ports(options: StartOptions, before: SandboxConfig | None, was_runni
     elif options.name == DEFAULT_NAME:
         chosen = options.ports.over(Ports())
     else:
-        chosen = ports.free_instead(options.ports, Ports())
+        chosen = ports.free(options.ports)
     numbers = (chosen.edge, chosen.object_store, chosen.postgres)
     if len(set(numbers)) < len(numbers) or not all(0 < number < 65536 for number in numbers):
         raise UsageError(

@@ -1,11 +1,12 @@
 """Which TCP ports a sandbox listens on, and who holds one that is taken.
 
 All are bound to 127.0.0.1. The default sandbox always uses the ports that Flyte's users know; a sandbox with
-another name takes free ones when those are in use, and keeps them.
+another name takes free ones, and keeps them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from dataclasses import asdict, dataclass, fields
@@ -84,21 +85,20 @@ def taken(ports: Ports) -> list[Taken]:
     return found
 
 
-def free_instead(wishes: PortWishes, base: Ports) -> Ports:
-    """`base` where it is free, a port given by the system where it isn't; what was asked for stays."""
+def free(wishes: PortWishes) -> Ports:
+    """What was asked for, and ports given by the system for the rest.
+
+    The well-known ports are left to the default sandbox, which may come later.
+    """
     chosen: dict[str, int] = {}
-    holders: list[socket.socket] = []
-    try:
-        for field in fields(base):
+    with contextlib.ExitStack() as held:  # until all are chosen, so that no two are alike
+        for field in fields(Ports):
             wish = getattr(wishes, field.name)
-            port = getattr(base, field.name) if wish is None else wish
-            if wish is None and not is_free(port):
-                holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-                holder.bind((HOST, 0))
-                holders.append(holder)  # held until all are chosen, so that no two are alike
-                port = holder.getsockname()[1]
-            chosen[field.name] = port
-    finally:
-        for holder in holders:
-            holder.close()
+            chosen[field.name] = _given_by_the_system(held) if wish is None else wish
     return Ports(**chosen)
+
+
+def _given_by_the_system(held: contextlib.ExitStack) -> int:
+    holder = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    holder.bind((HOST, 0))
+    return int(holder.getsockname()[1])

@@ -29,6 +29,8 @@ STABLE_SECONDS = 10.0
 """A component that lived this long is started again at once when it dies."""
 BACKOFF = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0)
 """Seconds before each start after a death that came sooner; after the last one the supervisor gives up."""
+ABANDONED_SECONDS = 5.0
+"""How often it looks whether its sandbox's directory still exists; without it, there is nothing to run."""
 LOG_LIMIT = 32 * 1024 * 1024
 """Bytes: a component's log that is longer is set aside (`.1`) when the component starts."""
 
@@ -171,7 +173,7 @@ class _Supervisor:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Until SIGTERM."""
+        """Until SIGTERM, or until the sandbox's directory is deleted under it."""
         signal.set_wakeup_fd(self._wake_write)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda received, _: self._signals.append(received))
@@ -211,6 +213,9 @@ class _Supervisor:
                 self.reload(now)
             else:
                 return False
+        if not os.path.exists(self._config):
+            say(f"{self._config} is gone: stopping")
+            return False
         return True
 
     def _wait_for_news(self, now: float) -> None:
@@ -220,7 +225,7 @@ class _Supervisor:
             if child.pidfd >= 0:
                 poller.register(child.pidfd, select.POLLIN)
         due = [child.start_at for child in self._children if child.start_at is not None]
-        poller.poll(max(0.0, min(due) - now) * 1000 if due else None)
+        poller.poll(max(0.0, min([ABANDONED_SECONDS, *(at - now for at in due)])) * 1000)
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 512)
 

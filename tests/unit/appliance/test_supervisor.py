@@ -129,3 +129,15 @@ def test_it_imports_nothing_heavy() -> None:
         "time",
         "sandbox",
     }
+
+
+def test_it_ends_when_its_sandbox_is_deleted_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "ABANDONED_SECONDS", 0.01)
+    config = tmp_path / "sandbox.json"
+    config.write_text('{"components": []}')
+    watching = supervisor._Supervisor(str(config))
+    assert watching.turn()
+    config.unlink()
+    assert not watching.turn()
