@@ -1,12 +1,13 @@
 """What the engine asks of an executor, and what an executor tells the engine.
 
-The engine calls `start` for every attempt that it has committed as started; it calls it again for the same key
-after a restart. An executor therefore treats `start` as *start or attach*: a key that it (or an earlier process of
-it) has seen is never run a second time, its current state and everything after it is reported again.
+The engine calls `start` for every attempt that it has committed as started; it calls it again for the same
+key after a restart. An executor therefore treats `start` as *start or attach*: a key that it (or an earlier
+process of it) has seen is never run a second time, its current state and everything after it is reported
+again.
 
-Updates are delivered to the sink from the executor's own threads, in order for one key, and may be repeated; the
-engine ignores what it already knows. An update is handed over only once `sink` returned; results are kept by
-the executor until `forget`, so that a control plane killed in between finds them.
+Updates are delivered to the sink from the executor's own threads, in order for one key, and may be repeated;
+the engine ignores what it already knows. An update is handed over only once `sink` returned; results are kept
+by the executor until `forget`, so that a control plane killed in between finds them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class AttemptPhase(enum.StrEnum):
     INITIALIZING = "INITIALIZING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
-    """The process ended well. Whether the *task* did is for the engine to read from error.pb and outputs.pb."""
+    """The process ended well. Whether the *task* did, the engine reads from error.pb and outputs.pb."""
     FAILED = "FAILED"
     ABORTED = "ABORTED"
 
@@ -125,10 +126,12 @@ class Executor(Protocol):
         """Name the one receiver of updates. Called once, before anything else."""
 
     def start(self, request: TaskRequest) -> None:
-        """Start the attempt, or attach to it if its key is known. Failures arrive as updates, never as exceptions."""
+        """Start the attempt, or attach to it if its key is known. Failures arrive as updates, never as
+        exceptions.
+        """
 
     def abort(self, key: AttemptKey, reason: str) -> None:
-        """End the attempt and everything it started. Reports ABORTED, or the terminal phase it had reached."""
+        """End the attempt and all it started. Reports ABORTED, or the terminal phase it had reached."""
 
     def forget(self, key: AttemptKey) -> None:
         """The result was committed: what is kept about the attempt (but its log) may go."""

@@ -127,7 +127,7 @@ def _place(entry: os.DirEntry[str], place: str, budget: _Budget) -> None:
 
 
 def _is_left_alone(folder: os.DirEntry[str]) -> bool:
-    """Whether a task has no business writing there: packages, environments, what tools keep for themselves."""
+    """Whether a task has no business writing there: packages, environments, what tools keep."""
     if folder.name.startswith(".") or folder.name in _TOOLS:
         return True
     return any(os.path.exists(os.path.join(folder.path, name)) for name in ("__init__.py", "pyvenv.cfg"))
