@@ -60,6 +60,6 @@ class Engine:
             executor.close()
         try:
             with self._database.reading() as connection:
-                leases.release(connection, self._settings.owner, self._core.held())
+                leases.release(connection, self._settings.owner, self._core.holdings.held())
         except errors.Unavailable as error:
             _LOG.warning("the leases were not released, they will run out: %s", error)

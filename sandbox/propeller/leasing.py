@@ -73,7 +73,7 @@ class Leasing:
 
     def turn(self, asked: set[int], *, everything: bool) -> None:
         """Look at the executions that were announced, or at all. Raises store.errors.Unavailable."""
-        held = self._core.held()
+        held = self._core.holdings.held()
         if everything:
             self._renew(held)
             self._look(held)
@@ -95,7 +95,7 @@ class Leasing:
         return found
 
     def _claim(self, wanted: set[int] | None) -> None:
-        held = self._core.held()
+        held = self._core.holdings.held()
         with self._database.reading() as connection:
             claimed = leases.claim(
                 connection,
@@ -106,14 +106,14 @@ class Leasing:
                 wanted=wanted,
             )
         for leased in claimed:
-            self._core.hold(leased)
+            self._core.holdings.hold(leased)
             self._load(leased)
 
     def _load(self, leased: leases.Leased) -> None:
         try:
             self._core.adopt(self._loader.load(leased))
         except errors.Unavailable:
-            self._core.release(leased.id)
+            self._core.holdings.release(leased.id)
             raise
         except (BadGraph, BadEvent, errors.StoreError, ValueError, LookupError) as error:
             _LOG.exception("%s can't be loaded", leased.execution)
@@ -126,7 +126,7 @@ class Leasing:
             ours = leases.renew(connection, self._settings.owner, held, seconds=self._settings.lease_seconds)
         for execution_id in held - ours:
             self._core.lost(execution_id)
-        for key, owner in self._core.reservations():
+        for key, owner in self._core.holdings.reservations():
             memoization.reserve(self._database, key, owner)
 
     def _look(self, execution_ids: set[int]) -> None:
@@ -136,4 +136,4 @@ class Leasing:
             wishes = leases.wishes(connection, execution_ids)
         for wish in wishes:
             self._core.abort(wish)
-        self._core.look(execution_ids)
+        self._core.children.look(execution_ids)

@@ -72,6 +72,16 @@ class Running:
     def workflow_name(self) -> str:
         return str(self.state.graph.workflows[0].template.id.name)
 
+    def stored(self) -> list[commands.Command]:
+        """Note that everything up to now is stored; the commands that may be carried out from now on."""
+        self.committed += len(self.events)
+        self.events.clear()
+        self.nodes_changed.clear()
+        self.attempts_changed.clear()
+        self.execution_changed = False
+        durable, self.durable = self.durable, []
+        return durable
+
     def key(self, node: Node, attempt: int) -> AttemptKey:
         """How executors name an attempt."""
         return AttemptKey(self.execution, node.unique_id, attempt)

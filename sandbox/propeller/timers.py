@@ -6,6 +6,8 @@ import heapq
 import itertools
 from collections.abc import Callable
 
+from sandbox.propeller import clock
+
 
 class Timers:
     """A heap of deadlines (microseconds since the epoch). One thread only."""
@@ -17,6 +19,10 @@ class Timers:
     def at(self, deadline: int, action: Callable[[], None]) -> None:
         """Have something done once the time has come."""
         heapq.heappush(self._heap, (deadline, next(self._order), action))
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Have something done in so many seconds."""
+        self.at(clock.now() + int(seconds * 1e6), action)
 
     def due(self, now: int) -> list[Callable[[], None]]:
         """What is to be done now."""

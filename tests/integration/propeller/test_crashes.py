@@ -39,8 +39,8 @@ def dying_engine(house: House) -> Iterator[Engine]:
         yield engine
     finally:
         core = engine._core
-        core._write = _dead  # type: ignore[method-assign]
-        core._carry_out = _dead  # type: ignore[method-assign]
+        core._committer._write = _dead  # type: ignore[method-assign]
+        core._dispatcher._carry_out = _dead  # type: ignore[method-assign]
         engine._leasing.stop()
         core.stop()
         for thread in engine._threads:

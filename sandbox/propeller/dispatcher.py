@@ -1,0 +1,133 @@
+"""Carries out durable commands, once what led to them is stored: attempts, child executions, timers.
+
+Each can be carried out again after a restart (`machine.outstanding`): executors and child executions know
+what was started before. A start that waits for a store can be aborted without an executor ever hearing of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from sandbox.propeller import clock, memoization, patience, preparing, requests
+from sandbox.propeller.child_nodes import ChildNodes
+from sandbox.propeller.core import commands, events
+from sandbox.propeller.core.state import Node
+from sandbox.propeller.holdings import Holdings
+from sandbox.propeller.literal_store import LiteralStore
+from sandbox.propeller.registry import ExecutorRegistry
+from sandbox.propeller.running import Running
+from sandbox.propeller.settings import EngineSettings
+from sandbox.propeller.timers import Timers
+from sandbox.store import errors
+
+_LOG = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The durable commands that wait, and how each is carried out. The core thread's alone.
+
+    `happened` takes events, `close` an execution that is over, `fail` one that could not be worked on.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        executors: ExecutorRegistry,
+        literals: LiteralStore,
+        *,
+        children: ChildNodes,
+        holdings: Holdings,
+        timers: Timers,
+        happened: Callable[[Running, events.Event], None],
+        close: Callable[[Running], None],
+        fail: Callable[[Running, Exception], None],
+    ) -> None:
+        self._settings = settings
+        self._executors = executors
+        self._literals = literals
+        self._children = children
+        self._holdings = holdings
+        self._timers = timers
+        self._happened = happened
+        self._close = close
+        self._fail = fail
+        self._queue: deque[tuple[Running, commands.Command]] = deque()
+        self._delayed: set[tuple[int, int, int]] = set()
+        """Attempts (execution, node, attempt) whose start waits for a store."""
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, running: Running, command: commands.Command) -> None:
+        """Have a command carried out at the end of the turn."""
+        self._queue.append((running, command))
+
+    def run(self) -> None:
+        """Carry out all that waits."""
+        while self._queue:
+            self._dispatch(*self._queue.popleft())
+
+    def _dispatch(self, running: Running, command: commands.Command) -> None:
+        if running.dropped:
+            return
+        try:
+            self._carry_out(running, command)
+        except errors.Unavailable as error:
+            _LOG.warning("%s waits for a store: %s", running.execution, error)
+            if isinstance(command, commands.StartAttempt):
+                self._delayed.add((running.id, command.node, command.attempt))
+            self._timers.after(patience.LONGEST, lambda: self.add(running, command))
+        except Exception as error:  # One execution's trouble must not be another's.
+            self._fail(running, error)
+
+    def _carry_out(self, running: Running, command: commands.Command) -> None:
+        nodes = running.state.nodes
+        match command:
+            case commands.StartAttempt(number, attempt):
+                self._start(running, nodes[number], attempt)
+            case commands.AbortAttempt(number, attempt, reason):
+                self._abort(running, nodes[number], attempt, reason)
+            case commands.ForgetAttempt(number, attempt):
+                self._forget(running, nodes[number], attempt)
+            case commands.StartChild(number, attempt):
+                self._children.start(running, nodes[number], attempt)
+            case commands.AbortChild(number, attempt, reason):
+                self._children.abort(running, nodes[number], attempt, reason)
+            case commands.SetTimer(number, timer, deadline):
+                self._timers.at(
+                    deadline,
+                    lambda: self._happened(running, events.TimerFired(clock.now(), number, timer)),
+                )
+            case commands.CloseExecution():
+                self._close(running)
+            case _:
+                raise TypeError(f"{command} is not a durable command")
+
+    def _start(self, running: Running, node: Node, attempt: int) -> None:
+        place = (running.id, node.number, attempt)
+        if node.phase.is_terminal or node.attempt.number != attempt or node.attempt.is_terminal:
+            self._delayed.discard(place)
+            return
+        inputs = self._literals.get(running.places.inputs(node))
+        request = requests.build(self._settings, running, node, attempt, inputs)
+        template = node.template
+        if template.metadata.cache_serializable and memoization.is_cacheable(template):
+            key = memoization.key(template, inputs)
+            owner = preparing.reservation_owner(running, node)
+            self._holdings.reserve(running.id, node.number, key, owner)
+        self._delayed.discard(place)
+        self._executors.of(template.type).start(request)
+
+    def _abort(self, running: Running, node: Node, attempt: int, reason: str) -> None:
+        place = (running.id, node.number, attempt)
+        if place in self._delayed:
+            self._delayed.discard(place)
+            self._happened(running, events.AttemptAborted(clock.now(), node.number, attempt, reason))
+            return
+        self._executors.of(node.template.type).abort(running.key(node, attempt), reason)
+
+    def _forget(self, running: Running, node: Node, attempt: int) -> None:
+        self._executors.of(node.template.type).forget(running.key(node, attempt))
+        self._holdings.unreserve(running.id, node.number)
