@@ -124,7 +124,7 @@ def _ports(state: SandboxState) -> Finding:
         return Finding(title, Verdict.GOOD, f"held by the sandbox: {_numbers(wanted)}")
     taken = ports.taken(wanted)
     if taken:
-        holders = "; ".join(f"{port.port} ({port.purpose.replace('_', ' ')}): {port.holder or 'unknown'}" for port in taken)
+        holders = "; ".join(_holder(port) for port in taken)
         return Finding(
             title,
             Verdict.BAD,
@@ -132,6 +132,10 @@ def _ports(state: SandboxState) -> Finding:
             "End that program, or start with other ports: --port, --s3-port, --postgres-port.",
         )
     return Finding(title, Verdict.GOOD, f"free: {_numbers(wanted)}")
+
+
+def _holder(port: ports.Taken) -> str:
+    return f"{port.port} ({port.purpose.replace('_', ' ')}): {port.holder or 'unknown'}"
 
 
 def _numbers(chosen: ports.Ports) -> str:

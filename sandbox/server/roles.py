@@ -96,7 +96,8 @@ class ControlPlane:
             self._database.close()
             return False
         prepared = time.monotonic()
-        self._processes.warm(self._config.tasks.canary_image)  # the first workflow of every start is the canary
+        # The first workflow of every start is the canary.
+        self._processes.warm(self._config.tasks.canary_image)
         self._engine.start()
         self._grpc.start()
         self._http.start()

@@ -43,8 +43,8 @@ def digest(project: Path) -> str:
         if total > SIZE_LIMIT:
             raise ProjectUnusable(
                 f"{project} is too large to be a project",
-                f"its files have over {SIZE_LIMIT // 1024**3} GiB; the largest folder is {_largest(project)}",
-                "Name what does not belong to it in a .dockerignore, or choose the folder that holds the code.",
+                f"it has over {SIZE_LIMIT // 1024**3} GiB; the largest folder is {_largest(project)}",
+                "Name what does not belong to it in a .dockerignore, or choose the folder with the code.",
             )
         sha.update(f"{name}\0{status.st_mode & 0o111:o}\0".encode("utf-8", "surrogateescape"))
         sha.update(_content_digest(path))

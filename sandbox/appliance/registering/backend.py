@@ -134,7 +134,9 @@ def _put(url: str, content: bytes, headers: dict[str, str], filename: str) -> No
         )
 
 
-def _of_type(identifier: identifier_pb2.Identifier, kind: identifier_pb2.ResourceType) -> identifier_pb2.Identifier:
+def _of_type(
+    identifier: identifier_pb2.Identifier, kind: identifier_pb2.ResourceType
+) -> identifier_pb2.Identifier:
     typed = identifier_pb2.Identifier()
     typed.CopyFrom(identifier)
     typed.resource_type = kind
