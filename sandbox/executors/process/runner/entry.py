@@ -12,7 +12,7 @@ import sys
 import traceback
 import typing
 
-from . import records
+from . import arguments, records
 
 _MODULE = "flytekit.bin.entrypoint"
 _FAST = "pyflyte-fast-execute"
@@ -52,6 +52,11 @@ def split_fast(argv: list[str]) -> FastCommand | None:
     return FastCommand(distribution, destination, _announce(command, distribution, destination))
 
 
+def commands(entrypoint: typing.Any) -> list[typing.Any]:
+    """The click commands in flytekit's module of entry points that are called right here."""
+    return [getattr(entrypoint, name) for name in _ENTRY_POINTS.values() if hasattr(entrypoint, name)]
+
+
 def runs_here(argv: list[str]) -> bool:
     """Whether a command runs in the forked interpreter rather than as another program."""
     fast = split_fast(argv)
@@ -80,8 +85,10 @@ def _announce(command: list[str], distribution: str | None, destination: str | N
 
 def _call(entrypoint: typing.Any, name: str, argv: list[str]) -> int:
     sys.argv = list(argv)
+    command = getattr(entrypoint, _ENTRY_POINTS[name])
+    arguments.prepare(command, argv[1:])
     try:
-        getattr(entrypoint, _ENTRY_POINTS[name]).main(args=argv[1:], prog_name=name)
+        command.main(args=argv[1:], prog_name=name)
     except SystemExit as exc:
         return _exit_code(exc)
     # The end of the task's process: whatever is raised is what a Python program would die of.

@@ -8,6 +8,7 @@ a fork are considered: a fork copies memory but no threads, devices or connectio
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 import traceback
@@ -42,8 +43,9 @@ class Lessons:
 
     def tell(self) -> None:
         """Called by a task's process at its end: send home what it has loaded."""
-        loaded = [name for name in set(sys.modules) - self._known if _is_learnable(name)]
-        modules = [name for name in loaded if _is_installed(name)]
+        # What was loaded last comes last, and looking at all of it would copy the memory of every name.
+        late = itertools.islice(reversed(sys.modules), max(0, len(sys.modules) - len(self._known)))
+        modules = [name for name in late if _is_learnable(name) and _is_installed(name)]
         if preload.used_s3():
             modules.append(S3)
         message = ",".join(sorted(modules, key=_rank)).encode()[: _PIPE_ATOMIC - 1]

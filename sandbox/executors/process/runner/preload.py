@@ -5,16 +5,18 @@ Nothing here may start a thread or keep an event loop: a fork copies only the th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
+import linecache
 import mimetypes
 import os
 import sys
 import traceback
 import typing
 
-from . import hugepages, legacy
+from . import arguments, entry, hugepages, legacy
 
 _MODULES = (
     "flytekit",
@@ -48,7 +50,7 @@ def preload() -> str:
     flytekit: typing.Any = sys.modules.get("flytekit")
     if flytekit is not None:
         legacy.register()
-        for warm in (_warm_types, _warm_task, _warm_file_system, _share_s3_models):
+        for warm in (_warm_types, _warm_task, _warm_commands, _warm_file_system, _share_s3_models):
             try:
                 warm(flytekit)
             # It is only about speed, and each version of flytekit is different inside.
@@ -95,6 +97,15 @@ def warm_task(a: int) -> int:
         a: a number
     """
     return a
+
+
+def _warm_commands(flytekit: typing.Any) -> None:
+    """The commands' shapes, and the source lines that flytekit remembers with every context of a task."""
+    entrypoint: typing.Any = sys.modules["flytekit.bin.entrypoint"]
+    for command in entry.commands(entrypoint):
+        arguments.learn(command)
+    for module in (entrypoint, sys.modules["flytekit.core.context_manager"], contextlib):
+        linecache.getlines(str(module.__file__))
 
 
 def _warm_file_system(flytekit: typing.Any) -> None:

@@ -21,7 +21,8 @@ def take_environment(env: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
-    tempfile.tempdir = None
+    # Where the environment says, without the file that the first use would write there to try it.
+    tempfile.tempdir = env.get("TMPDIR")
 
 
 def renew(work: str, scratch: str) -> None:
@@ -58,8 +59,5 @@ def _move_flytekit(scratch: str) -> None:
     persistence: typing.Any = sys.modules.get("flytekit.core.data_persistence")
     provider: typing.Any = getattr(persistence, "default_local_file_access_provider", None)
     if provider is not None:
-        home = os.path.join(scratch, "flytekit")
         # In place, because contexts that exist already hold this very object.
-        provider.__init__(
-            local_sandbox_dir=os.path.join(home, "sandbox"), raw_output_prefix=os.path.join(home, "raw")
-        )
+        provider.__init__(local_sandbox_dir=scratch, raw_output_prefix=os.path.join(scratch, "raw"))
