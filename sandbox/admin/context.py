@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flyteidl.admin import workflow_pb2
@@ -11,6 +12,10 @@ from sandbox.admin.launchables import Launchable
 from sandbox.admin.settings import AdminSettings
 from sandbox.store.database import Database
 from sandbox.store.objects import ObjectStore, Presigner
+
+
+def _no_troubles() -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,10 @@ class AdminContext:
     presigner: Presigner
     """Signs URLs for the endpoint that clients on the host reach."""
     settings: AdminSettings
+    troubles: Callable[[], tuple[str, ...]] = _no_troubles
+    """What keeps the control plane from its work, a sentence each; for the health service, so it must not
+    wait for anything.
+    """
     workflows: EntityCache[workflow_pb2.Workflow] = field(init=False)
     """Compiled workflows that were asked for lately."""
     launchables: EntityCache[Launchable] = field(init=False)

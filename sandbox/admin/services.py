@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import grpc
 from flyteidl.service import admin_pb2, dataproxy_pb2, signal_pb2
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection
 
 from sandbox.admin import (
@@ -27,6 +28,7 @@ from sandbox.admin import (
     workflows,
 )
 from sandbox.admin.context import AdminContext
+from sandbox.admin.health import HealthService
 from sandbox.admin.rpc import Service
 
 _EVENTS = "the sandbox's engine writes what happens into its own database; nobody else reports events."
@@ -120,21 +122,17 @@ SIGNAL = Service(
 SERVICES = (ADMIN, DATA_PROXY, SIGNAL)
 
 
-def add_to(server: grpc.Server, context: AdminContext) -> None:
+def add_to(server: grpc.Server, context: AdminContext) -> HealthService:
     """Register every service of this room. Call it before `server.start()`.
 
-    Identity and AuthMetadata aren't registered, as in a Flyte without authentication: gRPC answers
+    Whoever knows that `context.troubles` came or went calls `refresh` on what is returned, for those who
+    watch. Identity and AuthMetadata aren't registered, as in a Flyte without authentication: gRPC answers
     UNIMPLEMENTED.
     """
     for service in SERVICES:
         service.add_to(server, context)
-    _add_health(server)
-    names = (*(service.name for service in SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)
+    health = HealthService(("flyteadmin", *(service.name for service in SERVICES)), context.troubles)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = (*(service.name for service in SERVICES), HEALTH_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-
-
-def _add_health(server: grpc.Server) -> None:
-    servicer = health.HealthServicer()
-    for name in ("", "flyteadmin", *(service.name for service in SERVICES)):
-        servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    return health

@@ -25,6 +25,7 @@ from flyteidl.admin import (
 from flyteidl.core import identifier_pb2, literals_pb2
 from flyteidl.service import admin_pb2_grpc, dataproxy_pb2, dataproxy_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sandbox.console import errors
 from sandbox.idl.identifiers import EntityId, ExecutionId
@@ -80,6 +81,7 @@ class Admin:
         )
         self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self._data = dataproxy_pb2_grpc.DataProxyServiceStub(self._channel)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
         self._timeout = timeout
         self._workflows: Remembered[workflow_pb2.Workflow] = Remembered(REMEMBERED)
         self._tasks: Remembered[task_pb2.Task] = Remembered(REMEMBERED)
@@ -91,6 +93,16 @@ class Admin:
     def _call(self, method: Any, request: Any) -> Any:
         with errors.from_admin():
             return method(request, timeout=self._timeout)
+
+    def check_health(self) -> None:
+        """Raise Unavailable, with the reason, unless the control plane can do its work."""
+        with errors.from_admin():
+            answer, call = self._health.Check.with_call(
+                health_pb2.HealthCheckRequest(), timeout=self._timeout
+            )
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            reason = dict(call.trailing_metadata() or ()).get("reason", "")
+            raise errors.Unavailable(reason or "The control plane says that it is not serving.")
 
     # Projects and names.
 

@@ -16,6 +16,7 @@ import grpc
 import sandbox
 from sandbox.admin import services as admin_services
 from sandbox.admin.context import AdminContext
+from sandbox.admin.health import HealthService
 from sandbox.admin.settings import AdminSettings
 from sandbox.catalog import service as catalog_service
 from sandbox.console import app as console_app
@@ -29,6 +30,7 @@ from sandbox.propeller.settings import EngineSettings
 from sandbox.server import grpc_server
 from sandbox.server.config import ServerConfig
 from sandbox.server.edge import Edge
+from sandbox.server.health import Health
 from sandbox.server.http_server import HttpServer
 from sandbox.server.logs import AttemptLogs
 from sandbox.store import migrate, projects
@@ -72,7 +74,8 @@ class ControlPlane:
             self._objects,
             ExecutorRegistry(self._processes, {"echo": EchoExecutor(self._objects)}),
         )
-        self._grpc = self._create_grpc()
+        self._health = Health(self._database, self._engine.is_alive)
+        self._grpc, self._health_service = self._create_grpc()
         self._http = HttpServer(
             console_app.create(
                 f"unix:{self._grpc_socket}",
@@ -99,6 +102,7 @@ class ControlPlane:
         # The first workflow of every start is the canary.
         self._processes.warm(self._config.tasks.canary_image)
         self._engine.start()
+        self._health.start(self._health_service.refresh)
         self._grpc.start()
         self._http.start()
         self._edge.start()
@@ -124,6 +128,7 @@ class ControlPlane:
         self._grpc.stop(self._config.drain_timeout).wait()
         self._http.stop()
         self._edge.close()
+        self._health.stop()
         self._engine.stop()
         self._processes.close()
         self._database.close()
@@ -131,10 +136,10 @@ class ControlPlane:
             socket.unlink(missing_ok=True)
         log.info("stopped")
 
-    def _create_grpc(self) -> grpc.Server:
+    def _create_grpc(self) -> tuple[grpc.Server, HealthService]:
         config = self._config
         server = grpc_server.create(max_message_size=config.max_message_size, threads=config.grpc_threads)
-        admin_services.add_to(
+        health = admin_services.add_to(
             server,
             AdminContext(
                 database=self._database,
@@ -146,11 +151,12 @@ class ControlPlane:
                     upload_prefix=f"s3://{config.objects.bucket}",
                     max_message_size=config.max_message_size,
                 ),
+                troubles=self._health.troubles,
             ),
         )
         catalog_service.add_to(server, self._database)
         grpc_server.bind(server, self._grpc_socket)
-        return server
+        return server, health
 
     def _prepare_database(self, stop: threading.Event) -> bool:
         deadline = time.monotonic() + self._config.database.startup_timeout

@@ -12,10 +12,10 @@ UNIMPLEMENTED = 12
 
 
 def healthcheck(request: Request) -> Response:
-    """200 when admin answers, 503 with the reason when it doesn't."""
+    """200 when the control plane can do its work, 503 with the reason when it can't or doesn't answer."""
     console = context.of(request)
     try:
-        console.admin.projects()
+        console.admin.check_health()
     except errors.ConsoleError as exc:
         return JSONResponse({"status": "unavailable", "reason": exc.message}, status_code=503)
     return JSONResponse({"status": "ok", "version": console.settings.version})

@@ -14,6 +14,7 @@ from flyteidl.service.signal_pb2_grpc import SignalServiceStub
 
 from sandbox.admin import services
 from sandbox.admin.context import AdminContext
+from sandbox.admin.health import HealthService
 from sandbox.admin.settings import AdminSettings
 from sandbox.store.database import Database
 from sandbox.store.objects import DirectoryObjectStore, ObjectStore, Presigner, S3Settings
@@ -32,13 +33,14 @@ class Admin:
     admin: AdminServiceStub
     data: DataProxyServiceStub
     signals: SignalServiceStub
+    health: HealthService
 
 
 def serve(context: AdminContext) -> Iterator[Admin]:
     """Serve until the test is over."""
     limit = context.settings.max_message_size
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", limit)])
-    services.add_to(server, context)
+    health = services.add_to(server, context)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     target = f"127.0.0.1:{port}"
@@ -50,6 +52,7 @@ def serve(context: AdminContext) -> Iterator[Admin]:
             AdminServiceStub(channel),
             DataProxyServiceStub(channel),
             SignalServiceStub(channel),
+            health,
         )
     server.stop(None).wait()
 

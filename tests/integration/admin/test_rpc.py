@@ -102,6 +102,26 @@ def test_health_is_told_for_the_server_and_each_service(admin: Admin) -> None:
         stub.Check(health_pb2.HealthCheckRequest(service="unheard.of"))
 
 
+def test_health_names_what_is_wrong_and_tells_those_who_watch(
+    database: Database, objects: DirectoryObjectStore
+) -> None:
+    troubles: list[tuple[str, ...]] = [()]
+    context = AdminContext(database, objects, presigner(), SETTINGS, troubles=lambda: troubles[0])
+    for admin in serve(context):
+        stub = health_pb2_grpc.HealthStub(admin.channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        troubles[0] = ("The database sulks.", "So does the engine – a bit.")
+        admin.health.refresh()
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watch.cancel()
+        answer, call = stub.Check.with_call(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert ("reason", "The database sulks. So does the engine ? a bit.") in call.trailing_metadata()
+        with refused(grpc.StatusCode.NOT_FOUND):
+            stub.Check(health_pb2.HealthCheckRequest(service="unheard.of"))
+
+
 def test_reflection_lists_the_services_and_describes_them(admin: Admin) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(admin.channel)
     asked = [

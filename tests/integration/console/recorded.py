@@ -30,6 +30,9 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import workflow_pb2 as core_workflow_pb2
 from flyteidl.service import admin_pb2_grpc, dataproxy_pb2, dataproxy_pb2_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health_pb2_grpc
+
+from sandbox.admin.health import HealthService
 
 PROJECT, DOMAIN = "flytesnacks", "development"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
@@ -77,6 +80,7 @@ class Recording:
     tasks: list[task_pb2.Task] = field(default_factory=list)
     launch_plans: list[launch_plan_pb2.LaunchPlan] = field(default_factory=list)
     deck_url: str = ""
+    troubles: tuple[str, ...] = ()
     created: list[execution_pb2.ExecutionCreateRequest] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -511,6 +515,7 @@ def serving(recording: Recording) -> Iterator[str]:
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
     admin_pb2_grpc.add_AdminServiceServicer_to_server(Admin(recording), server)
     dataproxy_pb2_grpc.add_DataProxyServiceServicer_to_server(DataProxy(recording), server)
+    health_pb2_grpc.add_HealthServicer_to_server(HealthService((), lambda: recording.troubles), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

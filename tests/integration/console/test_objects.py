@@ -135,6 +135,12 @@ def test_a_healthy_console_says_its_version(browser: Browser) -> None:
     assert '"1.2.3"' in answer.text
 
 
+def test_a_control_plane_that_is_ill_says_what_it_has(browser: Browser, recording: Recording) -> None:
+    recording.troubles = ("The engine has ended.",)
+    answer = browser.get("/healthcheck")
+    assert (answer.status, json.loads(answer.body)["reason"]) == (503, "The engine has ended.")
+
+
 def test_nobody_is_signed_in(browser: Browser) -> None:
     assert '"subject":""' in browser.get("/me").text
 
