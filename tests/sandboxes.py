@@ -163,9 +163,14 @@ class Client:
         execution: ExecutionProto,
         timeout: float = 60,
         interval: float = 0.005,
+        patience: float = 0.0,
     ) -> execution_pb2.Execution:
-        """The execution once it is terminal. Raises TimeoutError."""
-        deadline = time.monotonic() + timeout
+        """The execution once it is terminal. Raises TimeoutError.
+
+        It is looked at every `interval` seconds, or every `patience` part of the time waited if that is more.
+        """
+        begun = time.monotonic()
+        deadline = begun + timeout
         while True:
             found = self.get(execution)
             if found.closure.phase in TERMINAL:
@@ -173,7 +178,7 @@ class Client:
             if time.monotonic() > deadline:
                 phase = core_execution.WorkflowExecution.Phase.Name(found.closure.phase)
                 raise TimeoutError(f"{execution.name} is still {phase} after {timeout} s")
-            time.sleep(interval)
+            time.sleep(max(interval, patience * (time.monotonic() - begun)))
 
     def outputs(self, execution: ExecutionProto) -> Mapping[str, literals_pb2.Literal]:
         data = self.admin.GetExecutionData(execution_pb2.WorkflowExecutionGetDataRequest(id=execution))

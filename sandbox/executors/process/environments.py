@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Mapping
@@ -39,8 +40,7 @@ class Environment:
 
     def generation(self) -> str:
         """Changes when packages are installed or removed: a runner must not serve another generation."""
-        libraries = sorted(self.bin.parent.glob("lib/python3*/site-packages"))
-        stamps = [str(library.stat().st_mtime_ns) for library in libraries]
+        stamps = [str(library.stat().st_mtime_ns) for library in _libraries(self.bin.parent)]
         return "-".join((str(self.python), *stamps, *(() if self.preload else ("plain",))))
 
 
@@ -97,6 +97,20 @@ class Environments:
 def canary_python() -> Path:
     """The Python that runs this process."""
     return Path(sys.executable)
+
+
+@functools.lru_cache(maxsize=64)
+def _known_libraries(prefix: Path) -> tuple[Path, ...]:
+    return tuple(sorted(prefix.glob("lib/python3*/site-packages")))
+
+
+def _libraries(prefix: Path) -> tuple[Path, ...]:
+    """Where an environment's packages are; looked for again when one is gone, or there was none."""
+    found = _known_libraries(prefix)
+    if not found or not all(library.exists() for library in found):
+        _known_libraries.cache_clear()
+        found = _known_libraries(prefix)
+    return found
 
 
 def _read(path: Path) -> Environment:

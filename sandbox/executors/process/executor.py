@@ -23,6 +23,9 @@ from sandbox.idl.identifiers import AttemptKey
 _IDLE_EXIT = timedelta(minutes=10)
 _PLAIN_LINGERS = timedelta(seconds=5)
 """A runner that has nothing imported is quickly started again: it need not stay."""
+_CLEANING_WAITS = timedelta(seconds=5)
+_MOST_UNCLEAN = 500
+"""Attempts whose directories may wait for a quiet moment; removing them takes time that tasks could use."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class ProcessExecutor:
         self._links: dict[Path, links.Link] = {}
         self._current: dict[tuple[Path, bool], Path] = {}
         self._sink: Sink | None = None
+        self._quiet = threading.Event()
+        """Set while there is no attempt that was not forgotten."""
         self._to_clean: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._cleaner = threading.Thread(target=self._clean, name="attempt-cleaner", daemon=True)
         self._cleaner.start()
@@ -64,6 +69,7 @@ class ProcessExecutor:
         attempt = _Attempt(request.key, directory, request.timeout)
         with self._lock:
             attempt = self._attempts.setdefault(str(directory), attempt)
+            self._quiet.clear()
         try:
             container = containers.of(request.template)
         except containers.UnrunnableTaskError as exc:
@@ -102,6 +108,8 @@ class ProcessExecutor:
         directory = attempts.attempt_directory(self._settings.tasks_root, key)
         with self._lock:
             self._attempts.pop(str(directory), None)
+            if not self._attempts:
+                self._quiet.set()
         self._to_clean.put(directory)
 
     def close(self) -> None:
@@ -111,6 +119,7 @@ class ProcessExecutor:
             self._links.clear()
         for link in closing:
             link.close()
+        self._quiet.set()
         self._to_clean.put(None)
         self._cleaner.join()
 
@@ -282,4 +291,6 @@ class ProcessExecutor:
 
     def _clean(self) -> None:
         while (directory := self._to_clean.get()) is not None:
+            if self._to_clean.qsize() < _MOST_UNCLEAN:
+                self._quiet.wait(_CLEANING_WAITS.total_seconds())
             attempts.clean(self._settings.tasks_root, directory)

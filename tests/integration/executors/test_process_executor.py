@@ -344,6 +344,22 @@ def test_forgetting_an_attempt_leaves_only_its_log(bench: Bench) -> None:
     assert not Path(scratch).exists()
 
 
+def test_what_is_forgotten_is_removed_when_nothing_runs(bench: Bench) -> None:
+    running = bench.start("sleep", node="n0", seconds=60.0)
+    bench.inbox.wait_for(running.key, AttemptPhase.RUNNING)
+    ended = bench.start("increment", node="n1", x=1)
+    bench.inbox.wait_for(ended.key)
+    bench.executor.forget(ended.key)
+    directory = attempts.attempt_directory(bench.settings.tasks_root, ended.key)
+    bench.inbox.wait_for(bench.start("increment", node="n2", x=1).key)
+    assert (directory / records.WORK).exists()
+    bench.executor.abort(running.key, "the other one is to be removed")
+    bench.inbox.wait_for(running.key)
+    for update in bench.inbox.updates:
+        bench.executor.forget(update.key)
+    eventually(lambda: not (directory / records.WORK).exists())
+
+
 def test_the_reserved_canary_image_runs_in_the_control_planes_own_python(bench: Bench) -> None:
     container = tasks_pb2.Container(
         image="sandbox-canary", args=["python", "-c", "import sys; print(sys.prefix)"]
