@@ -58,13 +58,6 @@ _SELECT = sa.select(
     _T.c.created_at,
     _T.c.updated_at,
 )
-_GET = _SELECT.where(
-    _T.c.project == sa.bindparam("project"),
-    _T.c.domain == sa.bindparam("domain"),
-    _T.c.name == sa.bindparam("name"),
-    _T.c.version == sa.bindparam("version"),
-)
-_GET_BY_ID = _SELECT.where(_T.c.id == sa.bindparam("row_id"))
 _GET_ACTIVE = _SELECT.where(
     _T.c.project == sa.bindparam("project"),
     _T.c.domain == sa.bindparam("domain"),
@@ -95,41 +88,6 @@ def create(
         "schedule_type": schedule_type,
     }
     return get_by_id(connection, registered.insert(connection, entity, values))
-
-
-def find(connection: Connection, entity: EntityId) -> LaunchPlan | None:
-    """One version, if it is there."""
-    key = {
-        "project": entity.project,
-        "domain": entity.domain,
-        "name": entity.name,
-        "version": entity.version,
-    }
-    row = connection.execute(_GET, key).first()
-    return None if row is None else _from_row(row)
-
-
-def get(connection: Connection, entity: EntityId) -> LaunchPlan:
-    """One version; `NotFound`."""
-    found = find(connection, entity)
-    if found is None:
-        raise registered.missing(entity)
-    return found
-
-
-def get_by_id(connection: Connection, row_id: int) -> LaunchPlan:
-    """The version of a row id that is known to exist."""
-    return _from_row(connection.execute(_GET_BY_ID, {"row_id": row_id}).one())
-
-
-def get_many(connection: Connection, entities: frozenset[EntityId]) -> dict[EntityId, LaunchPlan]:
-    """Those of the versions that exist, in one query."""
-    if not entities:
-        return {}
-    wanted = [(each.project, each.domain, each.name, each.version) for each in entities]
-    statement = _SELECT.where(sa.tuple_(_T.c.project, _T.c.domain, _T.c.name, _T.c.version).in_(wanted))
-    found = [_from_row(row) for row in connection.execute(statement)]
-    return {plan.entity: plan for plan in found}
 
 
 def get_active(connection: Connection, project: str, domain: str, name: str) -> LaunchPlan:
@@ -207,3 +165,14 @@ def _page(
 def _from_row(row: Any) -> LaunchPlan:
     row_id, project, domain, name, version, *rest = row
     return LaunchPlan(row_id, EntityId(identifier_pb2.LAUNCH_PLAN, project, domain, name, version), *rest)
+
+
+_VERSIONS = registered.Versions(_T, _SELECT, _from_row)
+find = _VERSIONS.find
+"""`(connection, entity)` → the version, or None."""
+get = _VERSIONS.get
+"""`(connection, entity)` → the version; `NotFound`."""
+get_by_id = _VERSIONS.get_by_id
+"""`(connection, row_id)` → the version of a row id that is known to exist."""
+get_many = _VERSIONS.get_many
+"""`(connection, entities)` → those of the versions that exist, by entity, in one query."""

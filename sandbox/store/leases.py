@@ -3,7 +3,7 @@
 An engine claims executions that nobody holds, whose lease ran out, or that carry its own name: it was
 restarted. It renews all of its leases in one statement. A lease is a promise not to start anything for
 someone else's execution; that no two engines write one execution's history is guarded by the history itself
-(`events.append`).
+(`projections.commit`).
 """
 
 from __future__ import annotations

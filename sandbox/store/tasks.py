@@ -45,12 +45,6 @@ _SELECT = sa.select(
     _T.c.created_at,
     _T.c.updated_at,
 )
-_GET = _SELECT.where(
-    _T.c.project == sa.bindparam("project"),
-    _T.c.domain == sa.bindparam("domain"),
-    _T.c.name == sa.bindparam("name"),
-    _T.c.version == sa.bindparam("version"),
-)
 _FIELDS = filters.Fields("task", filters.columns_of(_T))
 
 
@@ -69,35 +63,6 @@ def create(
     return get_by_id(connection, row_id)
 
 
-def find(connection: Connection, entity: EntityId) -> Task | None:
-    """One version, if it is there."""
-    row = connection.execute(_GET, _key(entity)).first()
-    return None if row is None else _from_row(row)
-
-
-def get(connection: Connection, entity: EntityId) -> Task:
-    """One version; `NotFound`."""
-    found = find(connection, entity)
-    if found is None:
-        raise registered.missing(entity)
-    return found
-
-
-def get_by_id(connection: Connection, row_id: int) -> Task:
-    """The version of a row id that is known to exist."""
-    return _from_row(connection.execute(_SELECT.where(_T.c.id == row_id)).one())
-
-
-def get_many(connection: Connection, entities: frozenset[EntityId]) -> dict[EntityId, Task]:
-    """Those of the versions that exist, in one query."""
-    if not entities:
-        return {}
-    wanted = [(each.project, each.domain, each.name, each.version) for each in entities]
-    statement = _SELECT.where(sa.tuple_(_T.c.project, _T.c.domain, _T.c.name, _T.c.version).in_(wanted))
-    found = [_from_row(row) for row in connection.execute(statement)]
-    return {task.entity: task for task in found}
-
-
 def list_page(
     connection: Connection, project: str, domain: str, name: str, request: listing.Listing
 ) -> listing.Page[Task]:
@@ -113,15 +78,17 @@ def list_names(
     return registered.list_names(connection, identifier_pb2.TASK, project, domain, request)
 
 
-def _key(entity: EntityId) -> dict[str, str]:
-    return {
-        "project": entity.project,
-        "domain": entity.domain,
-        "name": entity.name,
-        "version": entity.version,
-    }
-
-
 def _from_row(row: Any) -> Task:
     row_id, project, domain, name, version, *rest = row
     return Task(row_id, EntityId(identifier_pb2.TASK, project, domain, name, version), *rest)
+
+
+_VERSIONS = registered.Versions(_T, _SELECT, _from_row)
+find = _VERSIONS.find
+"""`(connection, entity)` → the version, or None."""
+get = _VERSIONS.get
+"""`(connection, entity)` → the version; `NotFound`."""
+get_by_id = _VERSIONS.get_by_id
+"""`(connection, row_id)` → the version of a row id that is known to exist."""
+get_many = _VERSIONS.get_many
+"""`(connection, entities)` → those of the versions that exist, by entity, in one query."""

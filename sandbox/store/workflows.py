@@ -46,13 +46,6 @@ _SELECT = sa.select(*_HEAD, _T.c.closure, _T.c.created_at, _T.c.updated_at)
 _SELECT_LIGHT = sa.select(
     *_HEAD, sa.literal_column("''::bytea", sa.LargeBinary).label("closure"), _T.c.created_at, _T.c.updated_at
 )
-_GET = _SELECT.where(
-    _T.c.project == sa.bindparam("project"),
-    _T.c.domain == sa.bindparam("domain"),
-    _T.c.name == sa.bindparam("name"),
-    _T.c.version == sa.bindparam("version"),
-)
-_GET_BY_ID = _SELECT.where(_T.c.id == sa.bindparam("row_id"))
 _FIELDS = filters.Fields("workflow", filters.columns_of(_T))
 
 
@@ -75,31 +68,6 @@ def create(
     return get_by_id(connection, registered.insert(connection, entity, values))
 
 
-def find(connection: Connection, entity: EntityId) -> Workflow | None:
-    """One version, if it is there."""
-    key = {
-        "project": entity.project,
-        "domain": entity.domain,
-        "name": entity.name,
-        "version": entity.version,
-    }
-    row = connection.execute(_GET, key).first()
-    return None if row is None else _from_row(row)
-
-
-def get(connection: Connection, entity: EntityId) -> Workflow:
-    """One version; `NotFound`."""
-    found = find(connection, entity)
-    if found is None:
-        raise registered.missing(entity)
-    return found
-
-
-def get_by_id(connection: Connection, row_id: int) -> Workflow:
-    """The version of a row id that is known to exist."""
-    return _from_row(connection.execute(_GET_BY_ID, {"row_id": row_id}).one())
-
-
 def list_page(
     connection: Connection, project: str, domain: str, name: str, request: listing.Listing
 ) -> listing.Page[Workflow]:
@@ -118,3 +86,12 @@ def list_names(
 def _from_row(row: Any) -> Workflow:
     row_id, project, domain, name, version, *rest = row
     return Workflow(row_id, EntityId(identifier_pb2.WORKFLOW, project, domain, name, version), *rest)
+
+
+_VERSIONS = registered.Versions(_T, _SELECT, _from_row)
+find = _VERSIONS.find
+"""`(connection, entity)` → the version, or None."""
+get = _VERSIONS.get
+"""`(connection, entity)` → the version; `NotFound`."""
+get_by_id = _VERSIONS.get_by_id
+"""`(connection, row_id)` → the version of a row id that is known to exist."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ WORKFLOWS = Path(__file__).parents[2] / "workflows" / "basics.py"
 VERSION = "v1"
 
 
-@pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """Ready, with the project's environment as default and everything registered as version v1."""
-    sandbox = Sandbox(tmp_path_factory.mktemp("engine"), "engine-tests")
+@contextmanager
+def registered(root: Path, name: str) -> Iterator[Sandbox]:
+    """A ready one, with the project's environment as default and everything registered as version v1."""
+    sandbox = Sandbox(root, name)
     project = sandbox.project(WORKFLOWS)
     sandbox.start("--source", str(project))
     try:
@@ -26,6 +27,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield sandbox
     finally:
         sandbox.teardown()
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The one that most tests share."""
+    with registered(tmp_path_factory.mktemp("engine"), "engine-tests") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")

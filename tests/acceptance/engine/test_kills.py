@@ -12,7 +12,7 @@ import pytest
 from flyteidl.admin import common_pb2, node_execution_pb2
 from flyteidl.core import execution_pb2, literals_pb2
 
-from tests.acceptance.engine.conftest import VERSION, WORKFLOWS
+from tests.acceptance.engine.conftest import VERSION, registered
 from tests.sandboxes import Client, ExecutionProto, Sandbox
 from tests.waiting import eventually
 
@@ -24,14 +24,8 @@ EXPECTED = sum(range(25)) + 2 * 25  # every number went through two increments
 @pytest.fixture(scope="module")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox of this module's own: it is going to be hurt."""
-    sandbox = Sandbox(tmp_path_factory.mktemp("victim"), "kill-tests")
-    project = sandbox.project(WORKFLOWS)
-    sandbox.start("--source", str(project))
-    try:
-        sandbox.register(VERSION)
+    with registered(tmp_path_factory.mktemp("victim"), "kill-tests") as sandbox:
         yield sandbox
-    finally:
-        sandbox.teardown()
 
 
 def _inputs(journal: Path) -> literals_pb2.LiteralMap:
