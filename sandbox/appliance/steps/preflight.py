@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from sandbox.appliance import ports, processes
@@ -20,6 +21,10 @@ TITLE = "Preflight"
 MINIMUM_DISK = 512 * 1024 * 1024
 """Bytes: an empty sandbox takes about 60 MB; a database on a full disk stops."""
 MINIMUM_PYTHON = (3, 11)
+_FREED_AFTER = 1.0
+"""Seconds that a port without a holder may take to become free: the kernel closes the sockets of a killed
+process a little after the process is gone."""
+_LOOK_EVERY = 0.02
 _HOLDERS = {"edge": CONTROL_PLANE, "object_store": OBJECT_STORE, "postgres": POSTGRES}
 
 
@@ -63,13 +68,23 @@ def check_disk(root: Path) -> int:
     return free
 
 
-def check_ports(state: SandboxState, wanted: ports.Ports) -> None:
-    """Each port is free, or held by the component that it is for."""
+def _taken(state: SandboxState, wanted: ports.Ports) -> list[ports.Taken]:
+    """Those of the ports that are held by others than their components."""
     taken = []
     for port in ports.taken(wanted):
         record = records.of(state, _HOLDERS[port.purpose])
         if record is None or not record.alive:
             taken.append(port)
+    return taken
+
+
+def check_ports(state: SandboxState, wanted: ports.Ports) -> None:
+    """Each port is free, or held by the component that it is for."""
+    deadline = time.monotonic() + _FREED_AFTER
+    taken = _taken(state, wanted)
+    while taken and not all(port.holder.startswith("pid ") for port in taken) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY)
+        taken = _taken(state, wanted)
     if not taken:
         return
     lines = [

@@ -12,7 +12,6 @@ from flyteidl.core import (
     interface_pb2,
     literals_pb2,
     tasks_pb2,
-    types_pb2,
     workflow_pb2,
 )
 
@@ -43,18 +42,6 @@ def task(name: str, inputs: Kinds | None = None, outputs: Kinds | None = None) -
         type="python-task",
         interface=interface(inputs or {}, outputs or {}),
         container=tasks_pb2.Container(image="default", args=["run"]),
-    )
-
-
-def promise(node: str, var: str = "o0", *path: str | int) -> literals_pb2.BindingData:
-    attributes = [
-        types_pb2.PromiseAttribute(int_value=part)
-        if isinstance(part, int)
-        else types_pb2.PromiseAttribute(string_value=part)
-        for part in path
-    ]
-    return literals_pb2.BindingData(
-        promise=types_pb2.OutputReference(node_id=node, var=var, attr_path=attributes)
     )
 
 

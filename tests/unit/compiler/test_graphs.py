@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sandbox.compiler.errors import CompilationFailed, ErrorCode
 from tests.unit.compiler import build
-from tests.unit.compiler.build import node, promise, workflow
+from tests.unit.compiler.build import node, workflow
+from tests.unit.idl.kinds import promise
 
 Graph = list[tuple[int, int]]
 """Edges from a lower to a higher node."""

@@ -12,7 +12,7 @@ from sandbox.compiler import workflows
 from sandbox.compiler.errors import CompilationFailed, CompileError, ErrorCode
 from sandbox.idl import literals
 from tests.unit.compiler import build
-from tests.unit.compiler.build import branch, equals, node, promise, runs_plan, runs_workflow, workflow
+from tests.unit.compiler.build import branch, equals, node, runs_plan, runs_workflow, workflow
 from tests.unit.idl.kinds import (
     CSV,
     FLOAT,
@@ -23,6 +23,7 @@ from tests.unit.idl.kinds import (
     LiteralType,
     listed,
     mapped,
+    promise,
     tagged,
     union,
 )

@@ -91,3 +91,16 @@ VALUES = st.recursive(
 
 def struct_of(**values: object) -> literals_pb2.Literal:
     return literals.generic(values)
+
+
+def promise(node: str, var: str = "o0", *path: str | int) -> literals_pb2.BindingData:
+    """A binding of a node's output, or of what lies at a path inside it."""
+    attributes = [
+        types_pb2.PromiseAttribute(int_value=part)
+        if isinstance(part, int)
+        else types_pb2.PromiseAttribute(string_value=part)
+        for part in path
+    ]
+    return literals_pb2.BindingData(
+        promise=types_pb2.OutputReference(node_id=node, var=var, attr_path=attributes)
+    )

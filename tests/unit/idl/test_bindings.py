@@ -9,6 +9,7 @@ from flyteidl.core import interface_pb2, literals_pb2, types_pb2
 
 from sandbox.idl import bindings, literals
 from sandbox.idl.identifiers import NodeId
+from tests.unit.idl import kinds
 from tests.unit.idl.kinds import CSV, FILE, STRING, LiteralType, listed
 
 METRICS = {"loss": [1.0, 0.5], "best": {"epoch": 2, "name": "last"}}
@@ -30,15 +31,7 @@ def upstream(node: NodeId) -> literals_pb2.LiteralMap:
 
 
 def promise(var: str, *path: str | int, node: str = "n0") -> literals_pb2.BindingData:
-    attributes = [
-        types_pb2.PromiseAttribute(int_value=part)
-        if isinstance(part, int)
-        else types_pb2.PromiseAttribute(string_value=part)
-        for part in path
-    ]
-    return literals_pb2.BindingData(
-        promise=types_pb2.OutputReference(node_id=node, var=var, attr_path=attributes)
-    )
+    return kinds.promise(node, var, *path)
 
 
 def resolve(data: literals_pb2.BindingData, kind: LiteralType | None = None) -> Any:
