@@ -36,6 +36,7 @@ class AttemptPhase(enum.StrEnum):
 
     @property
     def is_terminal(self) -> bool:
+        """Whether nothing can come after it."""
         return self in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED, AttemptPhase.ABORTED)
 
 
@@ -51,7 +52,9 @@ class AttemptError:
     """Why an attempt failed."""
 
     code: str
+    """One word for programs, as Flyte's own codes: `OOMKilled`, `RunnerLost`."""
     message: str
+    """What happened and why, for a person; may have many lines."""
     kind: ErrorKind
     recoverable: bool
     """Whether another attempt may help: a retryable failure in Flyte's words."""
@@ -74,7 +77,7 @@ class AttemptUpdate:
     occurred_at: datetime
     """Aware, UTC."""
     version: int = 0
-    """Grows with every update of the same phase."""
+    """Grows from one update to the next within a phase."""
     error: AttemptError | None = None
     """Set when FAILED."""
     reason: str = ""
@@ -100,7 +103,9 @@ class TaskRequest:
     output_prefix: str
     """Where outputs.pb, error.pb, deck.html and futures.pb are expected; no trailing slash."""
     raw_output_prefix: str
+    """Where the attempt puts files and tables: a folder of its own."""
     checkpoint_prefix: str
+    """Where it keeps what a later attempt may go on from."""
     previous_checkpoint_prefix: str
     """The literal two characters `""` where there is none, as Flyte writes it."""
     unique_name: str

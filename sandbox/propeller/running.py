@@ -53,6 +53,7 @@ class Running:
 
     @property
     def execution(self) -> ExecutionId:
+        """Its name."""
         return self.leased.execution
 
     @cached_property
@@ -70,6 +71,7 @@ class Running:
 
     @cached_property
     def workflow_name(self) -> str:
+        """The primary workflow's name, without project and version."""
         return str(self.state.graph.workflows[0].template.id.name)
 
     def stored(self) -> list[commands.Command]:
@@ -97,6 +99,7 @@ class Places:
 
     @property
     def workflow_inputs(self) -> str:
+        """The execution's inputs.pb: the outputs of its start node."""
         return self._root.workflow_inputs
 
     def node(self, node: Node) -> paths.NodePaths:

@@ -12,8 +12,8 @@ class EngineSettings:
 
     owner: str = "propeller"
     """Its name in leases. Stable across restarts, so that a restarted engine takes its executions back at
-    once;
-    different for each replica."""
+    once; different for each replica.
+    """
     metadata_prefix: str = "s3://my-s3-bucket/metadata"
     """Inputs and outputs of nodes go under `<prefix>/propeller/…`."""
     raw_data_prefix: str = "s3://my-s3-bucket/data"

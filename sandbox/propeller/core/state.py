@@ -7,6 +7,8 @@ named by one number, which is the same in every replay.
 A scope counts nothing that it would have to look for: `live` holds the nodes that are under way, every node
 counts the nodes that it still waits for, and the execution counts the slots in use (`max_parallelism`).
 
+Times are microseconds since the epoch, taken from the events; 0 means *not yet*. Amounts of memory are bytes.
+
 `snapshot` is the canonical form: two states that behave alike give the same bytes.
 """
 
@@ -105,17 +107,21 @@ class Attempt:
     phase: str = "QUEUED"
     """A `core.TaskExecution.Phase` name."""
     version: int = 0
+    """Of the latest update within the phase, as the executor counts."""
     started_at: int = 0
     ended_at: int = 0
     updated_at: int = 0
     interruptible: bool = False
     failure: Failure | None = None
     outputs: bool = False
+    """Whether it wrote outputs.pb; whether it wrote a deck is `deck`."""
     deck: bool = False
     peak_memory: int | None = None
     memory_limit: int | None = None
     logs: tuple[tuple[str, str], ...] = ()
+    """Name and URI of each link."""
     reasons: list[tuple[int, str]] = field(default_factory=list)
+    """Time and text of each thing that was said about it."""
 
     @property
     def is_terminal(self) -> bool:
@@ -123,7 +129,7 @@ class Attempt:
 
 
 class Node:
-    """A node of a scope, under way or not."""
+    """A node of a scope, under way or not. `number` and `scope` are places in the state's lists."""
 
     __slots__ = (
         "aborting",
@@ -159,13 +165,16 @@ class Node:
         """The node inside of which it is: the subworkflow node, or the branch that took it; -1: none."""
         self.phase = NodePhase.IDLE
         self.waits_for = spec.dependencies
+        """How many of the nodes that it needs are not finished."""
         self.blocked = False
         """Whether something that it needs failed or was skipped."""
         self.unique_id = UniqueNodeId("")
+        """Its name in the execution, which tells who is inside of whom; empty until it begins."""
         self.prepared = False
         """Whether its inputs are written."""
         self.attempts: list[Attempt] = []
         self.system_failures = 0
+        """How many of its attempts were lost to system errors."""
         self.child: int | str | None = None
         """A subworkflow: its scope; a branch: the node it took; a launch plan: the child execution's name."""
         self.aborting: str | None = None
@@ -173,8 +182,11 @@ class Node:
         self.reason = ""
         """TIMED_OUT when the abort under way is a deadline's."""
         self.cache = 0
+        """`core.CatalogCacheStatus`."""
         self.catalog = ""
+        """`core.CatalogMetadata`, packed (`memoization.pack`); empty where the catalog was not asked."""
         self.outputs = False
+        """Whether it has outputs, at `Places.outputs`."""
         self.outputs_uri = ""
         """Set when the outputs are somewhere else than in the node's own folder: in a child execution's."""
         self.failure: Failure | None = None
@@ -248,9 +260,12 @@ class State:
         self.waiting: deque[int] = deque()
         """Nodes that wait for a slot."""
         self.slots_used = 0
+        """How many nodes count against `max_parallelism` now."""
         self.failure: Failure | None = None
         self.abort_cause: str | None = None
+        """Why someone wanted it to end, if someone did."""
         self.outputs = False
+        """Whether it has outputs: where its end node has them."""
         self.started_at = 0
         self.ended_at = 0
         self.applied = 0
