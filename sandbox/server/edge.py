@@ -2,7 +2,7 @@
 
 A client that begins with the HTTP/2 connection preface (RFC 9113, 3.4: gRPC always does) is joined to the
 gRPC server's unix socket; anything else goes to the HTTP server's. From then on bytes are only copied, with
-back- pressure (a slow reader stops its writer) and half-close (one direction may end before the other).
+back-pressure (a slow reader stops its writer) and half-close (one direction may end before the other).
 
 One thread runs one asyncio loop for all connections.
 """
