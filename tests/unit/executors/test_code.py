@@ -88,12 +88,47 @@ def test_a_distribution_lies_over_the_snapshot_and_changes_neither(tmp_path: Pat
         (tmp_path / root / "pkg" / f"{root}.py").write_text(root)
     work = tmp_path / "work"
     work.mkdir()
-    code.overlay(str(work), str(tmp_path / "image"))
-    code.overlay(str(work), str(tmp_path / "fast"))
+    code.overlay(str(work), str(tmp_path / "image"), str(tmp_path / "fast"))
     assert (work / "pkg/mod.py").read_text() == "new"
     assert sorted(entry.name for entry in (work / "pkg").iterdir()) == ["fast.py", "image.py", "mod.py"]
     assert (tmp_path / "image/pkg/mod.py").read_text() == "old"
     assert not (tmp_path / "image/pkg/fast.py").exists()
+
+
+def test_a_package_that_the_distribution_brings_whole_is_linked_whole(tmp_path: Path) -> None:
+    for root in ("image", "fast"):
+        (tmp_path / root / "pkg/deep").mkdir(parents=True)
+        for name in ("__init__.py", "mod.py", "deep/mod.py"):
+            (tmp_path / root / "pkg" / name).write_text(root)
+    (tmp_path / "image/pkg/__pycache__").mkdir()
+    (tmp_path / "fast/pkg/only_here.py").write_text("")
+    (tmp_path / "work").mkdir()
+    code.overlay(str(tmp_path / "work"), str(tmp_path / "image"), str(tmp_path / "fast"))
+    assert (tmp_path / "work/pkg").readlink() == tmp_path / "fast/pkg"
+
+
+def test_what_only_the_snapshot_has_in_a_package_is_kept_below_it(tmp_path: Path) -> None:
+    for root in ("image", "fast"):
+        (tmp_path / root / "pkg/deep").mkdir(parents=True)
+        (tmp_path / root / "pkg/__init__.py").write_text(root)
+    (tmp_path / "image/pkg/deep/table.csv").write_text("a,b")
+    (tmp_path / "work").mkdir()
+    code.overlay(str(tmp_path / "work"), str(tmp_path / "image"), str(tmp_path / "fast"))
+    assert (tmp_path / "work/pkg/deep/table.csv").read_text() == "a,b"
+    assert (tmp_path / "work/pkg/__init__.py").read_text() == "fast"
+
+
+def test_a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "image/one").mkdir(parents=True)
+    (tmp_path / "image/one/below.txt").touch()
+    (tmp_path / "image/two").write_text("file")
+    (tmp_path / "fast/two").mkdir(parents=True)
+    (tmp_path / "fast/two/inside.txt").touch()
+    (tmp_path / "fast/one").write_text("file")
+    (tmp_path / "work").mkdir()
+    code.overlay(str(tmp_path / "work"), str(tmp_path / "image"), str(tmp_path / "fast"))
+    assert (tmp_path / "work/one").read_text() == "file"
+    assert (tmp_path / "work/two/inside.txt").exists()
 
 
 def test_a_distribution_is_fetched_once_and_again_when_it_changes(tmp_path: Path) -> None:

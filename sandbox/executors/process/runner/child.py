@@ -101,18 +101,16 @@ def _environment(order: protocol.Order, work: str, scratch: str) -> dict[str, st
 
 
 def _bring_code(order: protocol.Order, config: protocol.Config, work: str) -> list[str]:
-    if order.code is not None:
-        code.overlay(work, order.code)
+    sources = [order.code] if order.code is not None else []
     fast = entry.split_fast(order.argv)
-    if fast is None:
-        return order.argv
-    if fast.distribution is not None:
+    if fast is not None and fast.distribution is not None:
         store = s3.Store(
             config.s3_endpoint, config.s3_access_key, config.s3_secret_key, roots=config.object_roots
         )
         cache = os.path.join(config.tasks_root, "code")
-        code.overlay(work, code.fetch(fast.distribution, cache, store))
-    return fast.command
+        sources.append(code.fetch(fast.distribution, cache, store))
+    code.overlay(work, *sources)
+    return order.argv if fast is None else fast.command
 
 
 def _end(exit_code: int) -> typing.NoReturn:

@@ -25,13 +25,13 @@ class CodeError(Exception):
     """The task's code could not be brought to where it runs."""
 
 
-def overlay(target: str, source: str) -> None:
-    """Make the entries of `source` appear in `target`, over those that are there; folders are merged.
+def overlay(target: str, *sources: str) -> None:
+    """Make the entries of `sources` appear in the empty `target`, later ones on top; folders are merged.
 
     Packages and modules are linked, since nobody writes to them; other files are copied, so that a task that
     changes one changes its own, and one that hands one out as its output does not hand out a link.
     """
-    _overlay(target, source, _Budget())
+    _lay(target, sources, _Budget())
 
 
 def fetch(uri: str, cache: str, store: s3.Store) -> str:
@@ -81,8 +81,9 @@ def _fetch_into(uri: str, directory: str, store: s3.Store) -> None:
         except (tarfile.TarError, EOFError, OSError) as exc:
             raise CodeError(f"the distribution {uri} cannot be unpacked: {exc}") from exc
         os.unlink(archive)
-    # Top-level modules are imported through links: without this, their bytecode would stay with each attempt.
-    os.makedirs(os.path.join(beside, _BYTECODE), exist_ok=True)
+    if any(entry.endswith(".py") for entry in os.listdir(beside)):
+        # These are imported through links: without this, their bytecode would stay with each attempt.
+        os.makedirs(os.path.join(beside, _BYTECODE), exist_ok=True)
     os.rename(beside, directory)
 
 
@@ -96,29 +97,34 @@ class _Budget:
     size = 16 << 20
 
 
-def _overlay(target: str, source: str, budget: _Budget) -> None:
-    with os.scandir(source) as entries:
-        for entry in entries:
-            place = os.path.join(target, entry.name)
-            if entry.is_dir() and os.path.isdir(place):
-                _open_up(place, budget)
-                _overlay(place, entry.path, budget)
-                continue
-            if os.path.lexists(place):
-                os.unlink(place)
-            _place(entry, place, budget)
+def _lay(target: str, folders: typing.Iterable[str], budget: _Budget) -> None:
+    found: dict[str, list[os.DirEntry[str]]] = {}
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found.setdefault(entry.name, []).append(entry)
+    for name, layers in found.items():
+        _place(layers, os.path.join(target, name), budget)
 
 
-def _place(entry: os.DirEntry[str], place: str, budget: _Budget) -> None:
+def _place(entries: list[os.DirEntry[str]], place: str, budget: _Budget) -> None:
+    """Put the last of entries of one name at its place, merged with those below it where they are folders."""
+    entry = entries[-1]
     budget.entries -= 1
-    if budget.entries < 0 or entry.name == _BYTECODE or entry.name.endswith(_MODULES):
+    layers = _layers(entries)
+    if entry.name == _BYTECODE or entry.name.endswith(_MODULES):
+        os.symlink(entry.path, place)
+    elif len(layers) > 1:
+        os.mkdir(place)
+        _lay(place, layers, budget)
+    elif budget.entries < 0:
         os.symlink(entry.path, place)
     elif entry.is_dir():
         if _is_left_alone(entry):
             os.symlink(entry.path, place)
         else:
             os.mkdir(place)
-            _overlay(place, entry.path, budget)
+            _lay(place, layers, budget)
     elif entry.is_file() and entry.stat().st_size <= budget.size:
         budget.size -= entry.stat().st_size
         shutil.copy2(entry.path, place)
@@ -126,20 +132,37 @@ def _place(entry: os.DirEntry[str], place: str, budget: _Budget) -> None:
         os.symlink(entry.path, place)
 
 
+def _layers(entries: list[os.DirEntry[str]]) -> list[str]:
+    """The folders to be merged, the uppermost last: without those of which nothing would be seen."""
+    layers: list[str] = []
+    for entry in reversed(entries):
+        if not entry.is_dir():
+            break
+        if not any(_covers(upper, entry.path) for upper in layers):
+            layers.append(entry.path)
+    return layers[::-1]
+
+
+def _covers(upper: str, lower: str) -> bool:
+    """Whether a folder has everything that another one has."""
+    names = frozenset(os.listdir(upper))
+    with os.scandir(lower) as entries:
+        for entry in entries:
+            if entry.name == _BYTECODE:
+                continue
+            if entry.name not in names:
+                return False
+            above = os.path.join(upper, entry.name)
+            if entry.is_dir() and os.path.isdir(above) and not _covers(above, entry.path):
+                return False
+    return True
+
+
 def _is_left_alone(folder: os.DirEntry[str]) -> bool:
     """Whether a task has no business writing there: packages, environments, what tools keep."""
     if folder.name.startswith(".") or folder.name in _TOOLS:
         return True
     return any(os.path.exists(os.path.join(folder.path, name)) for name in ("__init__.py", "pyvenv.cfg"))
-
-
-def _open_up(place: str, budget: _Budget) -> None:
-    """Turn a link to a folder into a folder, so that another can be laid over it."""
-    if os.path.islink(place):
-        below = os.path.realpath(place)
-        os.unlink(place)
-        os.mkdir(place)
-        _overlay(place, below, budget)
 
 
 def _inside(directory: str, name: str) -> str:

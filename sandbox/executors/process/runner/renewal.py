@@ -7,6 +7,7 @@ and what to remove at exit. Two tasks that share a temporary directory would exc
 from __future__ import annotations
 
 import os
+import pathlib
 import random
 import sys
 import tempfile
@@ -14,6 +15,9 @@ import time
 import types
 import typing
 import weakref
+
+_PROVIDER = frozenset({"_local_sandbox_dir", "_raw_output_prefix", "_data_config", "_default_protocol"})
+"""What flytekit's file access keeps since it uses fsspec; an older one keeps more and is made anew."""
 
 
 def take_environment(env: dict[str, str]) -> None:
@@ -58,6 +62,12 @@ def _move_flytekit(scratch: str) -> None:
     """flytekit makes a directory when it is imported; older ones put every task's outputs together there."""
     persistence: typing.Any = sys.modules.get("flytekit.core.data_persistence")
     provider: typing.Any = getattr(persistence, "default_local_file_access_provider", None)
-    if provider is not None:
-        # In place, because contexts that exist already hold this very object.
+    if provider is None:
+        return
+    # In place, because contexts that exist already hold this very object.
+    if vars(provider).keys() >= _PROVIDER:
+        provider._local_sandbox_dir = pathlib.Path(scratch)
+        provider._raw_output_prefix = os.path.join(scratch, "raw", "")
+        provider._data_config = type(provider._data_config).auto()
+    else:
         provider.__init__(local_sandbox_dir=scratch, raw_output_prefix=os.path.join(scratch, "raw"))
