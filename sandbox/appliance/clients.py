@@ -48,6 +48,12 @@ def invocation(
     if environment is not None:
         _enter(given, environment)
     program = shutil.which(words[0], path=given.get("PATH"))
+    if program is None and os.path.exists(words[0]) and os.sep in words[0]:
+        raise ApplianceError(
+            f"{words[0]} can't be run",
+            "it is a folder" if os.path.isdir(words[0]) else "it is not executable",
+            "Make it executable with chmod +x, or give it to its interpreter: python FILE.",
+        )
     if program is None:
         where = environment.python.parent if environment else "the PATH"
         raise ApplianceError(

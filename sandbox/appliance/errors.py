@@ -38,6 +38,11 @@ class HomeUnusable(ApplianceError):
     """There is no place to keep the sandbox's state."""
 
 
+def command(words: str, name: str) -> str:
+    """`sandbox WORDS` as it has to be typed for the sandbox of this name."""
+    return f"sandbox {words}" + ("" if name == "sandbox" else f" --name {name}")
+
+
 class NotFound(ApplianceError):
     """There is no sandbox of that name."""
 
@@ -46,7 +51,7 @@ class NotFound(ApplianceError):
         return cls(
             f"there is no sandbox named {name!r}",
             "it was never started here, or it was torn down",
-            "Start it with `sandbox start`" + ("" if name == "sandbox" else f" --name {name}") + ".",
+            f"Start it with `{command('start', name)}`.",
         )
 
 
@@ -58,7 +63,7 @@ class NotRunning(ApplianceError):
         return cls(
             f"the sandbox {name!r} is not running",
             "it was stopped, or its processes died",
-            "Start it with `sandbox start`" + ("" if name == "sandbox" else f" --name {name}") + ".",
+            f"Start it with `{command('start', name)}`.",
         )
 
 

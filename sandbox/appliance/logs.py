@@ -75,6 +75,17 @@ def attempts(name: str, execution: str, node: str | None = None, attempt: int | 
     return found
 
 
+def ended(sources: Sequence[Source]) -> bool:
+    """Whether nothing will be added to the logs of these attempts.
+
+    A marker is there from before an attempt's first line until its result is; both go when it is forgotten.
+    """
+    return all(
+        (source.path.parent / records.RESULT).exists() or not (source.path.parent / records.MARKER).exists()
+        for source in sources
+    )
+
+
 def read(sources: Sequence[Source], *, tail: int | None = None) -> Iterator[Chunk]:
     """What the logs hold now; `tail` is a number of lines for each."""
     for source in sources:

@@ -205,6 +205,8 @@ class _Registrar:
         try:
             self._backend.create(spec)
         except grpc.RpcError as exc:
+            if exc.code() is grpc.StatusCode.UNAVAILABLE:
+                raise self._backend.refusal(f"{entry.name} was not registered", exc) from exc
             if exc.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 return Row(entry.name, FAILED, f"Error registering file due to {_words(exc)}")
             info = "AlreadyExists"

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.appliance.errors import HomeUnusable, NotFound, TimedOut, UsageError
+from sandbox.appliance.errors import HomeUnusable, NotFound, TimedOut, UsageError, command
 from sandbox.appliance.ports import Ports
 
 DEFAULT_NAME = "sandbox"
@@ -205,13 +205,21 @@ class SandboxState:
         except FileNotFoundError:
             raise NotFound.named(self.name) from None
         except ValueError as exc:
-            raise _unreadable(self.config_path, str(exc)) from exc
+            raise self._unreadable(str(exc)) from exc
         if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise _unreadable(self.config_path, "another version of the appliance wrote it")
+            raise self._unreadable("another version of the appliance wrote it")
         try:
             return SandboxConfig.from_json(data)
         except (KeyError, TypeError, ValueError) as exc:
-            raise _unreadable(self.config_path, f"a field is missing or wrong: {exc}") from exc
+            raise self._unreadable(f"a field is missing or wrong: {exc}") from exc
+
+    def _unreadable(self, cause: str) -> UsageError:
+        return UsageError(
+            f"{self.config_path} can't be read",
+            cause,
+            f"Tear the sandbox down with `{command('teardown', self.name)}`, which keeps its data, and start "
+            "it again.",
+        )
 
     def save(self, config: SandboxConfig) -> None:
         """Write sandbox.json, all or nothing. It holds credentials: only its owner may read it."""
@@ -278,14 +286,6 @@ def unusable(path: Path, exc: OSError) -> HomeUnusable:
         f"can't keep the sandbox in {path}",
         exc.strerror or str(exc),
         "Make it writable, free some space, or set SANDBOX_HOME to another directory.",
-    )
-
-
-def _unreadable(path: Path, cause: str) -> UsageError:
-    return UsageError(
-        f"{path} can't be read",
-        cause,
-        "Tear the sandbox down with `sandbox teardown` and start it again.",
     )
 
 

@@ -13,7 +13,7 @@ from sandbox.appliance import processes
 from sandbox.appliance.embedded import control_plane, object_store, postgres, records
 from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
 from sandbox.appliance.endpoints import Endpoints
-from sandbox.appliance.errors import NotFound
+from sandbox.appliance.errors import NotFound, command
 from sandbox.appliance.pids import Identity
 from sandbox.appliance.state import SandboxConfig, SandboxState
 
@@ -160,7 +160,7 @@ def _kinds(state: SandboxState, config: SandboxConfig) -> list[_Kind]:
 def _component(state: SandboxState, kind: _Kind, supervisor: Identity | None) -> ComponentStatus:
     record = records.of(state, kind.name)
     identity = record.identity if record is not None and record.alive else None
-    health, detail = _health(kind, record, identity, supervisor)
+    health, detail = _health(kind, record, identity, supervisor, command("start", state.name))
     family = processes.descendants(identity.pid) if identity is not None and kind.name == POSTGRES else []
     members = family or ([identity.pid] if identity is not None else [])
     return ComponentStatus(
@@ -180,7 +180,11 @@ def _component(state: SandboxState, kind: _Kind, supervisor: Identity | None) ->
 
 
 def _health(
-    kind: _Kind, record: records.Record | None, identity: Identity | None, supervisor: Identity | None
+    kind: _Kind,
+    record: records.Record | None,
+    identity: Identity | None,
+    supervisor: Identity | None,
+    start: str,
 ) -> tuple[Health, str]:
     if identity is not None:
         if kind.answers():
@@ -188,11 +192,11 @@ def _health(
         return Health.UNHEALTHY, f"pid {identity.pid} runs, but does not answer"
     last_exit = record.last_exit if record is not None else ""
     if record is not None and record.failed:
-        return Health.FAILED, f"{last_exit}; it died too often: `sandbox start` tries again"
+        return Health.FAILED, f"{last_exit}; it died too often: `{start}` tries again"
     if supervisor is not None:
         return Health.RESTARTING, last_exit or "it is about to start"
     if kind.name == SUPERVISOR and record is not None:
-        return Health.STOPPED, "it died: `sandbox start` replaces it"
+        return Health.STOPPED, f"it died: `{start}` replaces it"
     return Health.STOPPED, ""
 
 

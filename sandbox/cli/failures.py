@@ -31,7 +31,9 @@ def report(exc: Exception, words: list[str]) -> int:
 
 
 def _print(error: ApplianceError, terminal: Terminal) -> None:
-    what = error.what[:1].upper() + error.what[1:]
+    what = error.what
+    if what.partition(" ")[0].replace("'", "").isalpha():  # a file's name or a flag keeps its own letters
+        what = what[:1].upper() + what[1:]
     terminal.line(f"{terminal.style('Error', 'red', 'bold')}  {what}.")
     for label, text in (("Cause", error.cause), ("Remedy", error.remedy)):
         if text:

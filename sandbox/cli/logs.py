@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 
 from sandbox.appliance import logs
 from sandbox.appliance.logs import Chunk, Source
 from sandbox.cli import options
+from sandbox.cli.terminal import Terminal
 
 
 @click.command("logs")
 @click.argument("what", required=False, metavar="[COMPONENT|EXECUTION]")
 @click.argument("node", required=False)
 @options.name
-@click.option("-f", "--follow", is_flag=True, help="Go on showing what is added.")
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what is added, until the tasks have ended.")
 @click.option(
     "-n", "--tail", type=click.IntRange(min=0), help="Only the last lines.  [default: 200 of components]"
 )
@@ -33,17 +34,28 @@ def command(
     sandbox logs EXECUTION NODE      one task: standard output and standard error
     sandbox logs EXECUTION           all its tasks
     """
-    sources, tail = _sources(what, node, name, tail, attempt)
-    chunks = logs.follow(sources, tail=tail) if follow else logs.read(sources, tail=tail)
-    _print(chunks, titles=len(sources) > 1)
-
-
-def _sources(
-    what: str | None, node: str | None, name: str, tail: int | None, attempt: int | None
-) -> tuple[list[Source], int | None]:
     if what is None or (node is None and logs.is_component(name, what)):
-        return logs.components(name, what), 200 if tail is None else tail
-    return logs.attempts(name, what, node, attempt), tail
+        sources = logs.components(name, what)
+        _print(_chunks(sources, follow, 200 if tail is None else tail), titles=len(sources) > 1)
+        return
+    sources = logs.attempts(name, what, node, attempt)
+    _print(_chunks(sources, follow, tail, until=lambda: logs.ended(sources)), titles=len(sources) > 1)
+    _remark(name, sources)
+
+
+def _chunks(
+    sources: list[Source], follow: bool, tail: int | None, until: Callable[[], bool] = lambda: False
+) -> Iterable[Chunk]:
+    return logs.follow(sources, tail=tail, until=until) if follow else logs.read(sources, tail=tail)
+
+
+def _remark(name: str, sources: list[Source]) -> None:
+    """What the engine found wrong with an attempt that did not see it itself."""
+    from sandbox.appliance import attempts  # noqa: PLC0415 - gRPC, which components' logs do without
+
+    terminal = Terminal(sys.stderr)
+    for remark in attempts.over_memory(name, sources):
+        terminal.paragraph(terminal.style("Note   ", "yellow", "bold"), remark, indent=7)
 
 
 def _print(chunks: Iterable[Chunk], *, titles: bool) -> None:

@@ -92,7 +92,11 @@ class Backend:
         try:
             yield
         except grpc.RpcError as exc:
-            raise refusal(what, exc, self._target) from exc
+            raise self.refusal(what, exc) from exc
+
+    def refusal(self, what: str, exc: grpc.RpcError) -> Refused:
+        """A failed call to this sandbox, explained."""
+        return refusal(what, exc, self._target)
 
 
 def refusal(what: str, exc: grpc.RpcError, target: str) -> Refused:

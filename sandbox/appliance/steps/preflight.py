@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -12,7 +13,7 @@ from sandbox.appliance import ports, processes
 from sandbox.appliance.context import BootContext
 from sandbox.appliance.embedded import records
 from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES
-from sandbox.appliance.errors import PreflightFailed
+from sandbox.appliance.errors import ApplianceError, PreflightFailed
 from sandbox.appliance.pids import Identity
 from sandbox.appliance.state import SandboxState
 
@@ -32,6 +33,7 @@ def execute(context: BootContext) -> str:
     """Raises PreflightFailed with everything that has to change."""
     check_platform()
     free = check_disk(context.state.root)
+    check_source(context.options.source)
     ended = [] if context.options.dry_run or context.was_running else end_leftovers(context.state)
     check_ports(context.state, context.config.ports)
     detail = f"{free / 2**30:.0f} GiB free"
@@ -78,6 +80,19 @@ def _taken(state: SandboxState, wanted: ports.Ports) -> list[ports.Taken]:
     return taken
 
 
+def check_source(source: Path | None) -> None:
+    """A project that is named now is there; whether its packages can be installed is found out later."""
+    if source is None:
+        return
+    project = source.expanduser().absolute()
+    if not project.is_dir():
+        raise PreflightFailed(
+            f"{project} is not a folder" if project.exists() else f"{project} does not exist",
+            "--source names a project: the folder that holds the workflows' package and requirements.txt",
+            "Give the path of that folder.",
+        )
+
+
 def check_ports(state: SandboxState, wanted: ports.Ports) -> None:
     """Each port is free, or held by the component that it is for."""
     deadline = time.monotonic() + _FREED_AFTER
@@ -88,15 +103,28 @@ def check_ports(state: SandboxState, wanted: ports.Ports) -> None:
     if not taken:
         return
     lines = [
-        f"port {port.port} ({port.purpose.replace('_', ' ')}) is held by {port.holder or 'a hidden process'}"
+        f"port {port.port} ({port.purpose.replace('_', ' ')}) is held by "
+        f"{_neighbour(port) or port.holder or 'a hidden process'}"
         for port in taken
     ]
     flags = " ".join(f"--{port.purpose.replace('_', '-')}-port NUMBER" for port in taken)
     raise PreflightFailed(
         "a port is taken" if len(taken) == 1 else f"{len(taken)} ports are taken",
-        "; ".join(lines),
+        "\n".join(lines),
         f"End that process, or choose another port with {flags}, or run beside it with --name.",
     )
+
+
+def _neighbour(port: ports.Taken) -> str:
+    """`the sandbox 'other', pid 42`, if another one of this user holds the port."""
+    for state in SandboxState.known():
+        record = records.of(state, _HOLDERS[port.purpose])
+        if record is None or record.identity is None or not record.alive:
+            continue
+        with contextlib.suppress(ApplianceError):  # another sandbox's broken files are not this one's matter
+            if getattr(state.load().ports, port.purpose) == port.port:
+                return f"the sandbox {state.name!r}, pid {record.identity.pid}"
+    return ""
 
 
 def end_leftovers(state: SandboxState) -> list[Identity]:

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from flyteidl.admin import task_pb2
+from flyteidl.core import identifier_pb2, tasks_pb2
 
 from tests.sandboxes import Sandbox
 
@@ -105,6 +107,60 @@ def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
     assert str(port) in said
     assert "pid" in said
     assert not (tmp_path / "sandboxes" / "taken").exists()
+
+
+def test_a_sandbox_that_holds_the_port_is_called_by_its_name(sandbox: Sandbox) -> None:
+    port = sandbox.status()["endpoints"]["console"].split(":")[2].split("/")[0]
+    said = _fails(sandbox, "start", "--profile", "embedded", "--name", "rival", "--port", port)
+    assert f"held by the sandbox {sandbox.name!r}, pid" in said
+    assert not (sandbox.folder / "sandboxes" / "rival").exists()
+
+
+@pytest.mark.parametrize("source", ["nowhere", "file.txt"])
+def test_a_source_that_is_no_folder_is_refused_before_anything_is_started(
+    tmp_path: Path, source: str
+) -> None:
+    other = Sandbox(tmp_path, "sourceless")
+    (tmp_path / "file.txt").touch()
+    said = _fails(other, "start", "--name", "sourceless", "--source", str(tmp_path / source))
+    assert source in said
+    assert not (tmp_path / "sandboxes" / "sourceless").exists()
+
+
+def test_a_damaged_state_file_is_refused_until_it_is_torn_down(tmp_path: Path) -> None:
+    other = Sandbox(tmp_path, "damaged")
+    other.start()
+    (tmp_path / "sandboxes" / "damaged" / "sandbox.json").write_text('{"format": 1, "name"')
+    try:
+        assert "`sandbox teardown --name damaged`" in _fails(other, "status", "--name", "damaged")
+        assert "sandbox.json can't be read" in _fails(other, "start", "--name", "damaged")
+    finally:
+        other.teardown()
+    assert not (tmp_path / "sandboxes" / "damaged").exists()
+
+
+def test_registering_where_nothing_runs_is_one_message(tmp_path: Path) -> None:
+    other = Sandbox(tmp_path, "gone")
+    other.start()
+    try:
+        other.run("stop", "--name", "gone")
+        package = tmp_path / "0_a_1.pb"
+        package.write_bytes(task_pb2.TaskSpec(template=_template()).SerializeToString())
+        said = _fails(other, "register", "files", "--name", "gone", "--version", "v1", str(package))
+        assert "does not answer" in said
+    finally:
+        other.teardown()
+
+
+def _template() -> tasks_pb2.TaskTemplate:
+    name = identifier_pb2.Identifier(resource_type=identifier_pb2.TASK, name="a")
+    return tasks_pb2.TaskTemplate(id=name, type="python-task")
+
+
+def test_what_cannot_be_run_is_not_looked_for_on_the_path(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "script").touch(mode=0o644)
+    said = _fails(sandbox, "exec", "--name", sandbox.name, "--", str(tmp_path / "script"))
+    assert "not executable" in said
 
 
 def test_teardown_leaves_nothing(tmp_path: Path) -> None:

@@ -90,6 +90,17 @@ def test_flags_behind_the_dashes_belong_to_the_other_program(capsys: pytest.Capt
     assert told.out == ""
 
 
+def test_a_file_keeps_its_own_letters_in_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    failures.report(ApplianceError("package.tgz does not exist", "", ""), [])
+    failures.report(ApplianceError("can't do it", "", ""), [])
+    assert capsys.readouterr().err == "Error  package.tgz does not exist.\nError  Can't do it.\n"
+
+
+def test_a_command_to_type_names_the_sandbox_inside_its_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["status", "--name", "other"]) == 1
+    assert "`sandbox start --name other`." in capsys.readouterr().err
+
+
 def test_a_defect_asks_to_be_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert failures.report(ZeroDivisionError("division by zero"), []) == 1
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err

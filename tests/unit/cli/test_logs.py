@@ -11,6 +11,7 @@ from sandbox.appliance import logs
 from sandbox.appliance.logs import NoLog
 from sandbox.appliance.ports import Ports
 from sandbox.appliance.state import SandboxConfig, SandboxState
+from sandbox.executors.process.runner import records
 
 
 @pytest.fixture
@@ -67,6 +68,19 @@ def test_a_growing_log_is_followed_until_the_end(state: SandboxState) -> None:
 
     data = b"".join(chunk.data for chunk in logs.follow(logs.attempts("a", "e"), until=until))
     assert data == b"first\nline 1\nline 2\nline 3\n"
+
+
+def test_a_task_is_followed_until_its_result_is_there_or_it_is_forgotten(state: SandboxState) -> None:
+    log = _attempt(state, "p/d/e/n0/0", "text")
+    marker, result = log.with_name(records.MARKER), log.with_name(records.RESULT)
+    sources = logs.attempts("a", "e")
+    marker.touch()
+    assert not logs.ended(sources)
+    result.touch()
+    assert logs.ended(sources)
+    marker.unlink()
+    result.unlink()
+    assert logs.ended(sources)
 
 
 def test_a_log_that_was_begun_anew_is_shown_from_its_beginning(state: SandboxState) -> None:
