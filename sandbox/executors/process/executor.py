@@ -6,6 +6,7 @@ import hashlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,9 +24,8 @@ from sandbox.idl.identifiers import AttemptKey
 _IDLE_EXIT = timedelta(minutes=10)
 _PLAIN_LINGERS = timedelta(seconds=5)
 """A runner that has nothing imported is quickly started again: it need not stay."""
-_CLEANING_WAITS = timedelta(seconds=5)
-_MOST_UNCLEAN = 500
-"""Attempts whose directories may wait for a quiet moment; removing them takes time that tasks could use."""
+_CLEANING_WAITS = 5.0
+"""Seconds that a forgotten attempt's directories may wait for a quiet moment: others need the processors."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,8 @@ class ProcessExecutor:
         self._sink: Sink | None = None
         self._quiet = threading.Event()
         """Set while there is no attempt that was not forgotten."""
-        self._to_clean: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
+        self._to_clean: queue.SimpleQueue[tuple[float, Path] | None] = queue.SimpleQueue()
+        """When to clean at the latest, and what."""
         self._cleaner = threading.Thread(target=self._clean, name="attempt-cleaner", daemon=True)
         self._cleaner.start()
 
@@ -110,7 +111,7 @@ class ProcessExecutor:
             self._attempts.pop(str(directory), None)
             if not self._attempts:
                 self._quiet.set()
-        self._to_clean.put(directory)
+        self._to_clean.put((time.monotonic() + _CLEANING_WAITS, directory))
 
     def close(self) -> None:
         """Stop reporting; runners and their attempts go on."""
@@ -290,7 +291,7 @@ class ProcessExecutor:
         return LogLink("Logs", f"{self._settings.log_url_prefix}/{path}")
 
     def _clean(self) -> None:
-        while (directory := self._to_clean.get()) is not None:
-            if self._to_clean.qsize() < _MOST_UNCLEAN:
-                self._quiet.wait(_CLEANING_WAITS.total_seconds())
+        while (order := self._to_clean.get()) is not None:
+            latest, directory = order
+            self._quiet.wait(max(0.0, latest - time.monotonic()))
             attempts.clean(self._settings.tasks_root, directory)
