@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -12,6 +13,9 @@ from sandbox.appliance.state import SandboxState
 from sandbox.appliance.status import ComponentStatus, Status
 from sandbox.cli import options, tables, units
 from sandbox.cli.terminal import Terminal
+
+_HEADERS = ("component", "health", "pid", "port", "memory", "up", "version")
+_LEAST_COLUMNS = 4
 
 
 @click.command("status")
@@ -75,11 +79,29 @@ def _print(found: Status, terminal: Terminal) -> None:
         facts.append(("Up", units.duration(found.uptime)))
     for label, value in facts:
         terminal.paragraph(f"  {label:<10}", value, indent=12)
-    headers = ("component", "health", "pid", "port", "memory", "up", "version")
-    click.echo(tables.render(headers, [_row(part) for part in found.components], width=terminal.width))
+    click.echo(_table(found.components, terminal.width))
     for part in found.components:
-        if part.detail:
-            terminal.paragraph(f"  {part.title}: ", part.detail, indent=len(part.title) + 4)
+        remarks = [part.detail, _restarts(part.restarts)]
+        if any(remarks):
+            text = "; ".join(remark for remark in remarks if remark)
+            terminal.paragraph(f"  {part.title}: ", text, indent=len(part.title) + 4)
+
+
+def _table(components: Sequence[ComponentStatus], width: int) -> str:
+    """With as many columns as fit; the last ones are missed least."""
+    columns = len(_HEADERS)
+    while True:
+        rows = [_row(part)[:columns] for part in components]
+        text = tables.render(_HEADERS[:columns], rows, width=10_000)
+        if columns == _LEAST_COLUMNS or text.index("\n") <= width:
+            return text
+        columns -= 1
+
+
+def _restarts(count: int) -> str:
+    if not count:
+        return ""
+    return "started again once" if count == 1 else f"started again {count} times"
 
 
 def _condition(found: Status) -> str:
@@ -89,10 +111,9 @@ def _condition(found: Status) -> str:
 
 
 def _row(part: ComponentStatus) -> tuple[str, ...]:
-    restarts = f" ({part.restarts} restarts)" if part.restarts else ""
     return (
         part.title,
-        f"{part.health}{restarts}",
+        str(part.health),
         str(part.pid or "-"),
         str(part.port or "-"),
         units.size(part.memory) if part.memory else "-",

@@ -44,7 +44,9 @@ class Terminal:
         """Text behind a label of `indent` characters, wrapped; its own line breaks stay."""
         first = True
         for row in text.splitlines() or [""]:
-            for piece in textwrap.wrap(row, max(20, self.width - indent), break_long_words=False) or [""]:
+            room = max(20, self.width - indent)
+            pieces = textwrap.wrap(row, room, break_long_words=False, break_on_hyphens=False)  # --a-flag
+            for piece in pieces or [""]:
                 self.line((label if first else " " * indent) + piece)
                 first = False
 

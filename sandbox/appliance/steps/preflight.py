@@ -111,7 +111,9 @@ def check_ports(state: SandboxState, wanted: ports.Ports) -> None:
     raise PreflightFailed(
         "a port is taken" if len(taken) == 1 else f"{len(taken)} ports are taken",
         "\n".join(lines),
-        f"End that process, or choose another port with {flags}, or run beside it with --name.",
+        f"End {'that process' if len(taken) == 1 else 'those processes'}, or choose "
+        f"{'another port' if len(taken) == 1 else 'other ports'} with {flags}, or start a second sandbox "
+        "beside it with --name NAME.",
     )
 
 

@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.appliance.errors import ApplianceError
 from sandbox.appliance.progress import StepTiming
-from sandbox.cli import failures, main, tables, units
+from sandbox.appliance.status import ComponentStatus, Health
+from sandbox.cli import failures, main, status, tables, units
 from sandbox.cli.progress import Steps
 from sandbox.cli.terminal import Terminal
 
@@ -99,6 +101,35 @@ def test_a_file_keeps_its_own_letters_in_a_message(capsys: pytest.CaptureFixture
 def test_a_command_to_type_names_the_sandbox_inside_its_quotes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["status", "--name", "other"]) == 1
     assert "`sandbox start --name other`." in capsys.readouterr().err
+
+
+def test_a_flag_is_not_broken_at_its_hyphens() -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream)
+    terminal.width = 40
+    terminal.paragraph("Remedy ", "Choose another port, please, with --object-store-port NUMBER.", indent=7)
+    assert "--object-store-port" in stream.getvalue()
+
+
+def test_a_narrow_terminal_gets_fewer_columns_instead_of_broken_lines() -> None:
+    part = ComponentStatus(
+        name="postgres",
+        title="PostgreSQL",
+        health=Health.HEALTHY,
+        pid=12345,
+        version="18",
+        port=30001,
+        memory=22 << 20,
+        processes=3,
+        uptime=61.0,
+        restarts=0,
+        detail="",
+        log=Path("postgres.log"),
+    )
+    for width, columns in ((200, 7), (60, 6), (50, 5), (10, 4)):
+        lines = status._table([part], width).splitlines()
+        assert lines[1].count("|") == columns + 1
+        assert width == 10 or all(len(line) <= width for line in lines)
 
 
 def test_a_defect_asks_to_be_reported(capsys: pytest.CaptureFixture[str]) -> None:
