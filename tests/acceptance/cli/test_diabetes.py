@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from flyteidl.core import execution_pb2 as core_execution
 
 from sandbox.appliance.building import interpreters
-from tests.sandboxes import Sandbox
+from tests.sandboxes import Client, ExecutionProto, Sandbox
 
 ACCURACY = "0.7598425196850394"
 PLACE = ("--project", "flyteexamples", "--domain", "development")
@@ -100,6 +101,21 @@ def test_the_project_as_it_was_in_2022_runs_unchanged(
     archive = str(old / "flyte-package.tgz")
     sandbox.run("register", "files", *PLACE, *name, "--archive", archive, "--version", "old1")
     launch = ("python", "launch.py", "--version", "old1")
-    done = sandbox.run("exec", *name, "--tag", "diabetes:v1", "--", *launch, cwd=example)
+    done = sandbox.run("exec", *name, "--tag", "old:v1", "--", *launch, cwd=old)
     assert f"Accuracy  {ACCURACY}" in done.stdout
     assert "Accuracy: 75.98%" in done.stdout
+
+    run = ("pyflyte", "run", "--remote", "--image", "old:v1", "-p", "flyteexamples")
+    file = ("flyte/workflows/example.py", "diabetes_xgboost_model")
+    for _ in range(2):  # nothing in it differs from run to run
+        ran = sandbox.run("exec", "--tag", "old:v1", *name, "--", *run, *file, cwd=old).stdout
+        found = re.search(r"/console/projects/flyteexamples/domains/development/executions/(\w+)", ran)
+        assert found is not None
+        client = Client(sandbox.status()["endpoints"]["grpc"])
+        try:
+            ended = client.wait(
+                ExecutionProto(project="flyteexamples", domain="development", name=found[1]), timeout=120
+            )
+        finally:
+            client.close()
+        assert ended.closure.phase == core_execution.WorkflowExecution.SUCCEEDED
