@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from flyteidl.admin import task_pb2
 from flyteidl.core import identifier_pb2, tasks_pb2
 
+from sandbox.appliance import pids
 from tests.sandboxes import Sandbox
+from tests.waiting import eventually
 
 
 def _fails(sandbox: Sandbox, *words: str, cwd: Path | None = None) -> str:
@@ -161,6 +166,35 @@ def test_what_cannot_be_run_is_not_looked_for_on_the_path(sandbox: Sandbox, tmp_
     (tmp_path / "script").touch(mode=0o644)
     said = _fails(sandbox, "exec", "--name", sandbox.name, "--", str(tmp_path / "script"))
     assert "not executable" in said
+
+
+def test_an_interrupted_start_leaves_no_process_and_can_be_repeated_twice_at_once(tmp_path: Path) -> None:
+    other = Sandbox(tmp_path, "hasty")
+    words = [sys.executable, "-m", "sandbox.cli", "start", "--name", "hasty"]
+
+    def begin() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            words, env=other.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    first = begin()
+    record = tmp_path / "sandboxes" / "hasty" / "run" / "supervisor.json"
+    eventually(record.exists, timeout=30)
+    told = json.loads(record.read_text())
+    supervisor = pids.Identity(told["pid"], told["started"])
+    first.send_signal(signal.SIGINT)
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "Interrupted." in said
+    assert "Traceback" not in said
+    assert not pids.is_alive(supervisor)
+    try:
+        both = [begin(), begin()]
+        answers = [process.communicate(timeout=120)[0] for process in both]
+        assert [process.returncode for process in both] == [0, 0]
+        assert sorted("was running" in text for text in answers) == [False, True]
+    finally:
+        other.teardown()
 
 
 def test_teardown_leaves_nothing(tmp_path: Path) -> None:
