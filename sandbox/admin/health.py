@@ -14,7 +14,7 @@ REASON = "reason"
 """The key of the trailing metadata that says what is wrong."""
 
 
-class HealthService(health.HealthServicer):
+class HealthService(health.HealthServicer):  # type: ignore[misc]  # the package has no types
     """Answers for the whole server and for each service by its name: they are well or ill together."""
 
     def __init__(self, services: Sequence[str], troubles: Callable[[], tuple[str, ...]]) -> None:
