@@ -130,4 +130,5 @@ class Dispatcher:
 
     def _forget(self, running: Running, node: Node, attempt: int) -> None:
         self._executors.of(node.template.type).forget(running.key(node, attempt))
-        self._holdings.unreserve(running.id, node.number)
+        if node.phase.is_terminal or not node.is_dynamic:
+            self._holdings.unreserve(running.id, node.number)
