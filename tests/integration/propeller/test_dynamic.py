@@ -118,6 +118,39 @@ def test_a_dynamic_workflow_uses_what_is_registered(house: House) -> None:
     assert closure.workflow_node_metadata.executionId.name
 
 
+def test_outputs_that_lie_there_already_do_not_hide_what_the_task_made(house: House) -> None:
+    """An engine may have died after the end node wrote them and before anything was stored."""
+    ends_well = making(house, {"maker": spec([run("dn0", 1, PYTHON)], "dn0")})
+
+    def behave(request: TaskRequest) -> AttemptUpdate | None:
+        if request.task_id.name == "maker":
+            house.scripted.echo(request)
+        return ends_well(request)
+
+    house.scripted.behave = behave
+    row = register(house)
+    with house.engine():
+        execution = house.launch(row, x=50)
+        assert house.wait(execution).phase == "SUCCEEDED"
+    assert house.output(execution) == 3
+
+
+def test_the_right_to_compute_what_is_cached_lasts_until_the_whole_is_done(house: House) -> None:
+    maker = task("maker", type="python-task", cache=True, serialise=True)
+    ends_well = making(house, {"maker": spec([run("dn0", 1, PYTHON)], "dn0")})
+    house.scripted.behave = lambda request: None if request.task_id.name == "python" else ends_well(request)
+    row = register(house, maker)
+    with dying_engine(house):
+        house.launch(row)
+        eventually(lambda: len(house.scripted.started) == 2)
+    with house.engine() as engine:
+        eventually(lambda: len(engine._core.holdings.reservations()) == 1)
+        house.scripted.behave = ends_well
+        inner = house.scripted.started[1]
+        house.scripted.end(house.scripted.echo(house.scripted.requests[inner]))
+        eventually(lambda: not engine._core.holdings.reservations())
+
+
 def test_a_workflow_that_does_not_compile_fails_the_node_for_good(house: House) -> None:
     row = register(house, task("maker", type="python-task", retries=3))
     for bad, told in (
