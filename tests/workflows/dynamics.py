@@ -1,5 +1,7 @@
 """Dynamic workflows: tasks that decide, while they run, what is to be run."""
 
+import os
+import time
 import typing
 
 from flytekit import LaunchPlan, conditional, dynamic, task, workflow
@@ -129,3 +131,31 @@ def computed(x: int, journal: str) -> int:
 @workflow
 def cached_dynamic(x: int, journal: str) -> int:
     return computed(x=x, journal=journal)
+
+
+# --- slow enough to be hurt while it runs --------------------------------------------------------------------
+
+
+@task
+def slow_square(x: int, seconds: float, journal: str) -> int:
+    with open(journal, "a") as file:
+        file.write(f"start {x} {os.getpid()}\n")
+    time.sleep(seconds)
+    with open(journal, "a") as file:
+        file.write(f"end {x} {os.getpid()}\n")
+    return x * x
+
+
+@dynamic
+def slow_part(first: int, seconds: float, journal: str) -> int:
+    return total(values=[slow_square(x=first + i, seconds=seconds, journal=journal) for i in range(5)])
+
+
+@dynamic
+def slow_parts(seconds: float, journal: str) -> int:
+    return total(values=[slow_part(first=5 * i, seconds=seconds, journal=journal) for i in range(4)])
+
+
+@workflow
+def slow_squares(seconds: float, journal: str) -> int:
+    return slow_parts(seconds=seconds, journal=journal)
