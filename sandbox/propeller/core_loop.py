@@ -37,10 +37,11 @@ from sandbox.propeller.mailbox import Mailbox
 from sandbox.propeller.pool import Answer, Pool
 from sandbox.propeller.preparing import Blocked, Preparer
 from sandbox.propeller.registry import ExecutorRegistry
-from sandbox.propeller.results import ResultReader
+from sandbox.propeller.results import Dynamic, ResultReader
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
 from sandbox.propeller.timers import Timers
+from sandbox.propeller.unfolding import Unfolded, Unfolder
 from sandbox.store import errors, leases, projections
 from sandbox.store.database import Database
 from sandbox.store.objects import DirectoryObjectStore, ObjectStore
@@ -85,6 +86,7 @@ class CoreLoop:
         self._literals = LiteralStore(objects, settings.literal_cache_bytes)
         self._preparer = Preparer(self._literals, database)
         self._results = ResultReader(objects, self._literals, database, settings.max_output_bytes)
+        self._unfolder = Unfolder(objects, database)
         self._committer = Committer(database, settings.owner, self._stopping)
         self.holdings = Holdings()
         """What the leasing thread keeps up."""
@@ -200,6 +202,8 @@ class CoreLoop:
                 running.execution_changed = True
             case commands.PrepareNode(node):
                 self._prepare(running, running.state.nodes[node])
+            case commands.ConcludeDynamic(node, attempt):
+                self._conclude(running, running.state.nodes[node], attempt)
             case _:
                 running.durable.append(command)
 
@@ -211,13 +215,30 @@ class CoreLoop:
         if not running.dropped and node.phase is NodePhase.PREPARING:
             self._prepare(running, node)
 
+    def _conclude(self, running: Running, node: Node, attempt: int) -> None:
+        pooled = self._results.uses_catalog(running, node)
+        self._pool.perform(running, lambda: self._results.conclude(running, node, attempt), pooled=pooled)
+
+    def _unfold(self, running: Running, finished: events.AttemptFinished) -> None:
+        node = running.state.nodes[finished.node]
+        self._pool.perform(running, lambda: self._unfolder.unfold(running, node, finished), pooled=True)
+
     def _answer(self, running: Running, answer: Answer) -> None:
         """Take the outcome of some work."""
-        if isinstance(answer, Blocked):
-            node = running.state.nodes[answer.node]
-            self._timers.after(_BLOCKED_SECONDS, lambda: self._prepare_again(running, node))
-        elif answer is not None:
-            self._happened(running, answer)
+        match answer:
+            case None:
+                pass
+            case Blocked(number):
+                node = running.state.nodes[number]
+                self._timers.after(_BLOCKED_SECONDS, lambda: self._prepare_again(running, node))
+            case Dynamic(finished):
+                self._unfold(running, finished)
+            case Unfolded(event, graph, description):
+                running.state.dynamic[event.unfolds] = graph
+                running.dynamic_workflows[event.node] = description
+                self._happened(running, event)
+            case _:
+                self._happened(running, answer)
 
     def _commit(self) -> None:
         batch = list(self._changed.values())
@@ -253,10 +274,13 @@ class CoreLoop:
         if running.state.applied == 0 and wish is None and running.id not in self._broken:
             self._pool.perform(running, lambda: self._open(running), pooled=False)
         for command in machine.outstanding(running.state) if running.state.applied else ():
-            if isinstance(command, commands.PrepareNode):
-                self._prepare(running, running.state.nodes[command.node])
-            else:
-                self._dispatcher.add(running, command)
+            match command:
+                case commands.PrepareNode(number):
+                    self._prepare(running, running.state.nodes[number])
+                case commands.ConcludeDynamic(number, attempt):
+                    self._conclude(running, running.state.nodes[number], attempt)
+                case _:
+                    self._dispatcher.add(running, command)
         if running.id in self._broken:
             self._happened(running, events.ExecutionFailed(clock.now(), self._broken[running.id]))
         if wish is not None:

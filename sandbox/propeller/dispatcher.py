@@ -112,13 +112,17 @@ class Dispatcher:
             return
         inputs = self._literals.get(running.places.inputs(node))
         request = requests.build(self._settings, running, node, attempt, inputs)
+        self._reserve(running, node)
+        self._delayed.discard(place)
+        self._executors.of(node.template.type).start(request)
+
+    def _reserve(self, running: Running, node: Node) -> None:
+        """Prolong the right to compute the node's cached outputs from now on, if it has to have it."""
         template = node.template
         if template.metadata.cache_serializable and memoization.is_cacheable(template):
-            key = memoization.key(template, inputs)
+            key = memoization.key(template, self._literals.get(running.places.inputs(node)))
             owner = preparing.reservation_owner(running, node)
             self._holdings.reserve(running.id, node.number, key, owner)
-        self._delayed.discard(place)
-        self._executors.of(template.type).start(request)
 
     def _abort(self, running: Running, node: Node, attempt: int, reason: str) -> None:
         place = (running.id, node.number, attempt)
@@ -130,4 +134,7 @@ class Dispatcher:
 
     def _forget(self, running: Running, node: Node, attempt: int) -> None:
         self._executors.of(node.template.type).forget(running.key(node, attempt))
-        self._holdings.unreserve(running.id, node.number)
+        if node.is_dynamic and not node.phase.is_terminal:
+            self._reserve(running, node)  # Its outputs are yet to come; after a restart nobody holds it.
+        else:
+            self._holdings.unreserve(running.id, node.number)

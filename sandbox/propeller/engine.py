@@ -32,7 +32,7 @@ class Engine:
         self._database = database
         self._executors = executors
         self._core = CoreLoop(settings, database, objects, executors)
-        self._leasing = Leasing(settings, database, Loader(settings, database), self._core)
+        self._leasing = Leasing(settings, database, Loader(settings, database, objects), self._core)
         self._core.reload = self._leasing.reload
         self._threads = [
             threading.Thread(target=self._core.run, name="propeller-core", daemon=True),

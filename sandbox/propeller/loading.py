@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from flyteidl.admin import execution_pb2, workflow_pb2
 
+from sandbox.propeller import unfolding
 from sandbox.propeller.core import events, graph, machine
 from sandbox.propeller.core.state import Parameters
 from sandbox.propeller.running import Running
@@ -15,6 +16,7 @@ from sandbox.store import events as history
 from sandbox.store import projections, workflows
 from sandbox.store.database import Database
 from sandbox.store.leases import Leased
+from sandbox.store.objects import ObjectStore
 
 _GRAPHS_KEPT = 64
 
@@ -22,9 +24,10 @@ _GRAPHS_KEPT = 64
 class Loader:
     """Loads executions; keeps the graphs of the workflows that were used last. Thread-safe."""
 
-    def __init__(self, settings: EngineSettings, database: Database) -> None:
+    def __init__(self, settings: EngineSettings, database: Database, objects: ObjectStore) -> None:
         self._settings = settings
         self._database = database
+        self._objects = objects
         self._graphs: OrderedDict[int, graph.ClosureGraph] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -35,7 +38,12 @@ class Loader:
             payloads = history.load(connection, leased.id)
             known = projections.known_nodes(connection, leased.id) if payloads else {}
         spec = execution_pb2.ExecutionSpec.FromString(leased.spec)
-        state = machine.fold(closure, self._parameters(leased, spec), map(events.decode, payloads))
+        state = machine.fold(
+            closure,
+            self._parameters(leased, spec),
+            map(events.decode, payloads),
+            lambda uri: unfolding.load(self._objects, uri),
+        )
         return Running(leased, state, self._settings.metadata_prefix, spec=spec, node_rows=known)
 
     def _parameters(self, leased: Leased, spec: execution_pb2.ExecutionSpec) -> Parameters:

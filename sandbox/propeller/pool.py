@@ -14,13 +14,15 @@ from sandbox.propeller import patience
 from sandbox.propeller.core import events
 from sandbox.propeller.mailbox import Mailbox
 from sandbox.propeller.preparing import Blocked
+from sandbox.propeller.results import Dynamic
 from sandbox.propeller.running import Running
 from sandbox.propeller.timers import Timers
+from sandbox.propeller.unfolding import Unfolded
 from sandbox.store import errors
 
 _LOG = logging.getLogger(__name__)
 
-Answer = events.Event | Blocked | None
+Answer = events.Event | Blocked | Dynamic | Unfolded | None
 Work = Callable[[], Answer]
 
 

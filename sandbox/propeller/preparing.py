@@ -156,7 +156,7 @@ def _target(running: Running, node: Node) -> Mapping[str, interface_pb2.Variable
     if kind is NodeKind.TASK:
         return interfaces.inputs(node.template.interface)
     if kind is NodeKind.SUBWORKFLOW:
-        graph = running.state.graph.workflows[node.spec.subworkflow]
+        graph = running.state.scopes[node.scope].closure.workflows[node.spec.subworkflow]
         return interfaces.inputs(graph.template.interface)
     if kind is NodeKind.END:
         return interfaces.outputs(running.state.scopes[node.scope].graph.template.interface)

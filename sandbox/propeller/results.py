@@ -26,12 +26,22 @@ from sandbox.store.database import Database
 from sandbox.store.objects import ObjectStore
 
 _LOG = logging.getLogger(__name__)
+_PROCESSES = ("container", "k8s_pod")
+"""What a task that runs an SDK has as its target."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     failure: Failure | None = None
     outputs: literals_pb2.LiteralMap | None = None
+    is_dynamic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """An attempt ended well with a workflow to run instead of outputs: it is yet to be compiled."""
+
+    finished: events.AttemptFinished
 
 
 class ResultReader:
@@ -49,8 +59,11 @@ class ResultReader:
         """Whether reading the result writes to the catalog."""
         return memoization.is_cacheable(node.template)
 
-    def read(self, running: Running, node: Node, update: AttemptUpdate) -> events.Event:
-        """The event. Raises store.errors.Unavailable when it should be tried again."""
+    def read(self, running: Running, node: Node, update: AttemptUpdate) -> events.Event | Dynamic:
+        """The event, unless it takes a compiler to tell.
+
+        Raises store.errors.Unavailable when it should be tried again.
+        """
         at = clock.micros(update.occurred_at)
         logs = tuple((link.name, link.uri) for link in update.logs)
         attempt = update.key.attempt
@@ -61,11 +74,11 @@ class ResultReader:
         places = running.places.attempt(node, attempt)
         outcome = self._outcome(template, places, update)
         cache, catalog = -1, ""
-        if memoization.is_cacheable(template):
+        if memoization.is_cacheable(template) and not outcome.is_dynamic:
             if outcome.failure is None and outcome.outputs is not None:
                 cache, catalog = self._remember(running, node, template, attempt, outcome.outputs)
             self._release(running, node)
-        return events.AttemptFinished(
+        finished = events.AttemptFinished(
             at,
             node.number,
             attempt,
@@ -79,6 +92,21 @@ class ResultReader:
             logs=logs,
             catalog=catalog,
         )
+        return Dynamic(finished) if outcome.is_dynamic else finished
+
+    def conclude(self, running: Running, node: Node, attempt: int) -> events.DynamicConcluded:
+        """The event for a dynamic node all of whose nodes succeeded: the end node wrote its outputs.
+
+        Raises store.errors.Unavailable when it should be tried again.
+        """
+        template = node.template
+        outputs = bool(template.interface.outputs.variables)
+        cache, catalog = -1, ""
+        if memoization.is_cacheable(template):
+            literals = self._literals.get(running.places.outputs(node))
+            cache, catalog = self._remember(running, node, template, attempt, literals)
+            self._release(running, node)
+        return events.DynamicConcluded(clock.now(), node.number, attempt, outputs, cache, catalog)
 
     def _outcome(
         self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths, update: AttemptUpdate
@@ -88,7 +116,11 @@ class ResultReader:
         try:
             return _Outcome(_from_document(self._objects.get(places.error)))
         except errors.ObjectNotFound:
-            return self._outputs(template, places)
+            pass
+        # Before the outputs: those of a dynamic node are written at the same place, by what runs inside.
+        if template.WhichOneof("target") in _PROCESSES and self._objects.exists(places.futures):
+            return _Outcome(is_dynamic=True)
+        return self._outputs(template, places)
 
     def _outputs(self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths) -> _Outcome:
         try:
@@ -106,12 +138,6 @@ class ResultReader:
         return _Outcome(outputs=outputs)
 
     def _without_outputs(self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths) -> _Outcome:
-        if self._objects.exists(places.futures):
-            text = (
-                f"task {template.id.name} is dynamic: it wrote futures.pb, which this version of the sandbox "
-                "can't run. Use a static workflow, or run it locally."
-            )
-            return _Outcome(Failure("Unimplemented", text, USER))
         if not template.interface.outputs.variables:
             return _Outcome()
         text = f"task {template.id.name} ended well, but wrote neither {places.outputs} nor an error"

@@ -74,13 +74,14 @@ def failed_row(execution_id: int, failure: Failure, now: int) -> ExecutionRow:
 def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -> NodeRow:
     """A node execution as it stands."""
     failure = node.failure
-    phase = _NODE_PHASES[node.phase]
+    phase = _phase(node)
     is_start = node.spec.kind is NodeKind.START
     has_inputs = is_start or node.prepared
-    retry_group = "0" if node.owner >= 0 else ""
+    retry_group = str(running.state.nodes[node.owner].inner_attempt) if node.owner >= 0 else ""
     metadata = node_execution_pb2.NodeExecutionMetaData(
         retry_group=retry_group,
-        is_parent_node=node.spec.kind is NodeKind.SUBWORKFLOW,
+        is_parent_node=node.spec.kind is NodeKind.SUBWORKFLOW or node.is_dynamic,
+        is_dynamic=node.is_dynamic,
         spec_node_id=node.spec.node_id,
         is_array=node.spec.kind is NodeKind.ARRAY,
     )
@@ -100,6 +101,7 @@ def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -
         created_at=node.created_at,
         updated_at=node.updated_at,
         duration=_seconds(node.started_at, node.ended_at),
+        dynamic_workflow=running.dynamic_workflows.get(node.number),
     )
 
 
@@ -137,6 +139,12 @@ def over_limit(attempt: Attempt) -> str:
     return f"used {round(peak / _MIB)} MiB of {round(limit / _MIB)} MiB: a cluster would kill this"
 
 
+def _phase(node: Node) -> str:
+    if node.phase is NodePhase.RUNNING and node.is_dynamic:
+        return "DYNAMIC_RUNNING"
+    return _NODE_PHASES[node.phase]
+
+
 def _node_closure(running: Running, node: Node, phase: str) -> node_execution_pb2.NodeExecutionClosure:
     closure = node_execution_pb2.NodeExecutionClosure(
         phase=execution_pb2.NodeExecution.Phase.Value(phase),
@@ -166,6 +174,8 @@ def _describe_task(running: Running, node: Node, closure: node_execution_pb2.Nod
     closure.task_node_metadata.cache_status = node.cache
     if node.catalog:
         closure.task_node_metadata.catalog_key.CopyFrom(memoization.unpack(node.catalog))
+    if node.is_dynamic:
+        closure.dynamic_job_spec_uri = running.places.attempt(node, node.inner_attempt).futures
     if node.attempts and node.attempt.deck:
         closure.deck_uri = running.places.attempt(node, node.attempt.number).deck
 

@@ -41,6 +41,8 @@ class Running:
         self.execution_changed = False
         self.nodes_changed: dict[int, None] = {}
         self.attempts_changed: dict[tuple[int, int], None] = {}
+        self.dynamic_workflows: dict[int, bytes] = {}
+        """`admin.DynamicWorkflowNodeMetadata` of nodes that unfold, to be stored with their rows."""
         self.durable: list[commands.Command] = []
         """Commands to be carried out once the events are stored."""
         self.dropped = False
@@ -79,6 +81,7 @@ class Running:
         self.committed += len(self.events)
         self.events.clear()
         self.nodes_changed.clear()
+        self.dynamic_workflows.clear()
         self.attempts_changed.clear()
         self.execution_changed = False
         durable, self.durable = self.durable, []
@@ -140,5 +143,8 @@ class Places:
     def _inside(self, owner: int) -> paths.AttemptPaths:
         found = self._owners.get(owner)
         if found is None:
-            found = self._owners[owner] = self.node(self._state.nodes[owner]).attempt(0)
+            found = self._owners[owner] = self._place_inside(self._state.nodes[owner])
         return found
+
+    def _place_inside(self, owner: Node) -> paths.AttemptPaths:
+        return self.node(owner).attempt(owner.inner_attempt)

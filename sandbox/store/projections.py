@@ -59,6 +59,8 @@ class NodeRow:
     updated_at: int
     duration: float | None
     """Seconds."""
+    dynamic_workflow: bytes | None = None
+    """`admin.DynamicWorkflowNodeMetadata`; None: none, or the one that is stored already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +101,18 @@ def _nodes_sql(condition: str) -> str:
     return f"""
 INSERT INTO node_executions (
     id, execution_id, node_id, parent_id, phase, input_uri, closure, node_execution_metadata, error_kind,
-    error_code, cache_status, started_at, node_execution_created_at, node_execution_updated_at, duration)
+    error_code, cache_status, started_at, node_execution_created_at, node_execution_updated_at, duration,
+    dynamic_workflow)
 SELECT
     v.id, v.execution_id, v.node_id, v.parent_id, v.phase, v.input_uri, v.closure, v.metadata, v.error_kind,
     v.error_code, v.cache_status, {_time("started_at")}, {_time("created_at")}, {_time("updated_at")},
-    v.duration
+    v.duration, v.dynamic_workflow
 FROM unnest(
     %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[],
-    %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::float8[]
+    %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::float8[], %s::bytea[]
 ) AS v(
     id, execution_id, node_id, parent_id, phase, input_uri, closure, metadata, error_kind, error_code,
-    cache_status, started_at, created_at, updated_at, duration
+    cache_status, started_at, created_at, updated_at, duration, dynamic_workflow
 )
 WHERE {condition}
 ON CONFLICT (id) DO UPDATE SET
@@ -122,7 +125,8 @@ ON CONFLICT (id) DO UPDATE SET
     cache_status = excluded.cache_status,
     started_at = excluded.started_at,
     node_execution_updated_at = excluded.node_execution_updated_at,
-    duration = excluded.duration
+    duration = excluded.duration,
+    dynamic_workflow = coalesce(excluded.dynamic_workflow, node_executions.dynamic_workflow)
 """
 
 

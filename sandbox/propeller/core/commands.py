@@ -3,8 +3,8 @@
 Two classes, by when they may be carried out:
 
 - *Free* commands change nothing that can't be done again (they read, compute, write objects whose content is
-  determined, or write rows in the transaction of the events): `PrepareNode` and the `Record…` commands. The
-  shell carries them out at once.
+  determined, or write rows in the transaction of the events): `PrepareNode`, `ConcludeDynamic` and the
+  `Record…` commands. The shell carries them out at once.
 - *Durable* commands act on the world: they are carried out only after the event that caused them was
   committed, and again after a restart (`machine.outstanding`), so whoever carries them out must recognise
   what was already done.
@@ -22,6 +22,16 @@ class PrepareNode:
     """Resolve the node's inputs and whatever must be known before it runs; answer with NodePrepared. Free."""
 
     node: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConcludeDynamic:
+    """All that a dynamic node made has succeeded: offer its outputs to the catalog; answer with
+    DynamicConcluded. Free.
+    """
+
+    node: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,7 @@ class CloseExecution:
 
 Command = (
     PrepareNode
+    | ConcludeDynamic
     | RecordExecution
     | RecordNode
     | RecordAttempt

@@ -90,6 +90,22 @@ class AttemptFinished:
     logs: tuple[tuple[str, str], ...] = ()
     catalog: str = ""
     """Base64 of `core.CatalogMetadata` when the outputs went into the catalog."""
+    unfolds: str = ""
+    """The URI of the compiled workflow that a dynamic task made instead of outputs; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicConcluded:
+    """The workflow that a dynamic task made has succeeded, and its outputs are the task's now."""
+
+    at: int
+    node: int
+    attempt: int
+    outputs: bool = False
+    cache: int = -1
+    """`core.CatalogCacheStatus` after the outputs were offered to the catalog; -1: unchanged."""
+    catalog: str = ""
+    """Base64 of `core.CatalogMetadata` when the outputs went into the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +175,7 @@ Event = (
     | AttemptUpdated
     | AttemptFinished
     | AttemptAborted
+    | DynamicConcluded
     | ChildStarted
     | ChildEnded
     | TimerFired
@@ -173,6 +190,7 @@ _TAGS: dict[type[Any], str] = {
     AttemptUpdated: "updated",
     AttemptFinished: "finished",
     AttemptAborted: "aborted",
+    DynamicConcluded: "concluded",
     ChildStarted: "child",
     ChildEnded: "child_ended",
     TimerFired: "timer",

@@ -46,10 +46,17 @@ def apply(state: State, event: events.Event) -> list[commands.Command]:
     return step.commands
 
 
-def fold(graph: ClosureGraph, parameters: Parameters, history: Iterable[events.Event]) -> State:
-    """The state after these events."""
+def fold(
+    graph: ClosureGraph,
+    parameters: Parameters,
+    history: Iterable[events.Event],
+    unfold: Callable[[str], ClosureGraph] | None = None,
+) -> State:
+    """The state after these events. `unfold` finds the workflow that a dynamic task made, by its URI."""
     state = State(graph, parameters)
     for event in history:
+        if unfold is not None and isinstance(event, events.AttemptFinished) and event.unfolds:
+            state.dynamic[event.unfolds] = unfold(event.unfolds)
         apply(state, event)
     return state
 
@@ -86,7 +93,7 @@ def _execution_started(step: Step, event: events.ExecutionStarted) -> bool:
     state.phase = ExecutionPhase.RUNNING
     state.started_at = event.at
     step.emit(commands.RecordExecution())
-    step.open_scope(0, -1)
+    step.open_scope(state.graph, 0, -1)
     return True
 
 
@@ -151,6 +158,16 @@ def _attempt_aborted(step: Step, event: events.AttemptAborted) -> bool:
     return True
 
 
+def _dynamic_concluded(step: Step, event: events.DynamicConcluded) -> bool:
+    node = _live(step, event.node)
+    if node is None or not isinstance(node.child, int) or not node.is_dynamic:
+        return False
+    if step.state.scopes[node.child].phase is not ScopePhase.CLOSED:
+        return False
+    _TASK.concluded(step, node, event)
+    return True
+
+
 def _child_started(step: Step, event: events.ChildStarted) -> bool:
     node = _current(step, NodeKind.LAUNCH_PLAN, event.node, event.attempt)
     if node is None or node.child is not None:
@@ -193,6 +210,7 @@ _HANDLERS: dict[type[Any], Callable[[Step, Any], bool]] = {
     events.AttemptUpdated: _attempt_updated,
     events.AttemptFinished: _attempt_finished,
     events.AttemptAborted: _attempt_aborted,
+    events.DynamicConcluded: _dynamic_concluded,
     events.ChildStarted: _child_started,
     events.ChildEnded: _child_ended,
     events.TimerFired: _timer_fired,

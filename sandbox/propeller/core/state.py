@@ -1,8 +1,8 @@
 """Where an execution stands: what its events fold into.
 
-An execution is a list of *scopes*; scope 0 is the primary workflow, and each subworkflow node that runs opens
-one more. Opening a scope appends its template's nodes to the execution's list of nodes, so that a node is
-named by one number, which is the same in every replay.
+An execution is a list of *scopes*; scope 0 is the primary workflow, and each subworkflow node that runs, and
+each dynamic task that made a workflow, opens one more. Opening a scope appends its template's nodes to the
+execution's list of nodes, so that a node is named by one number, which is the same in every replay.
 
 A scope counts nothing that it would have to look for: `live` holds the nodes that are under way, every node
 counts the nodes that it still waits for, and the execution counts the slots in use (`max_parallelism`).
@@ -24,7 +24,7 @@ from flyteidl.core import tasks_pb2
 
 from sandbox.idl.identifiers import ExecutionId, UniqueNodeId
 from sandbox.propeller.core.failures import Failure
-from sandbox.propeller.core.graph import ClosureGraph, GraphNode, WorkflowGraph
+from sandbox.propeller.core.graph import ClosureGraph, GraphNode, NodeKind, WorkflowGraph
 
 
 class ExecutionPhase(enum.StrEnum):
@@ -95,6 +95,8 @@ class Parameters:
     """How many attempts of a node may be lost to system errors before one more is the node's failure."""
 
 
+TIMED_OUT = "TIMED_OUT"
+"""`Node.reason` of a node that is being ended because its time is up."""
 TERMINAL_ATTEMPT_PHASES = frozenset({"SUCCEEDED", "FAILED", "ABORTED"})
 
 
@@ -162,7 +164,7 @@ class Node:
         self.scope = scope
         self.spec = spec
         self.owner = owner
-        """The node inside of which it is: the subworkflow node, or the branch that took it; -1: none."""
+        """The node inside of which it is: a subworkflow, a dynamic node or the branch that took it, or -1."""
         self.phase = NodePhase.IDLE
         self.waits_for = spec.dependencies
         """How many of the nodes that it needs are not finished."""
@@ -176,7 +178,9 @@ class Node:
         self.system_failures = 0
         """How many of its attempts were lost to system errors."""
         self.child: int | str | None = None
-        """A subworkflow: its scope; a branch: the node it took; a launch plan: the child execution's name."""
+        """A subworkflow, or a dynamic task that made a workflow: its scope; a branch: the node it took; a
+        launch plan: the child execution's name.
+        """
         self.aborting: str | None = None
         """Why it is being ended from outside, if it is."""
         self.reason = ""
@@ -201,6 +205,16 @@ class Node:
         return self.attempts[-1]
 
     @property
+    def is_dynamic(self) -> bool:
+        """Whether its task made a workflow, which runs, or ran, inside of it."""
+        return self.spec.kind is NodeKind.TASK and self.child is not None
+
+    @property
+    def inner_attempt(self) -> int:
+        """The number of the attempt that the nodes inside of it belong to."""
+        return self.attempts[-1].number if self.attempts else 0
+
+    @property
     def template(self) -> tasks_pb2.TaskTemplate:
         """What a task node runs."""
         if self.spec.task is None:
@@ -211,15 +225,19 @@ class Node:
 class Scope:
     """A workflow template being run."""
 
-    __slots__ = ("base", "failure", "graph", "live", "number", "owner", "phase")
+    __slots__ = ("base", "closure", "failure", "graph", "live", "number", "owner", "phase")
 
-    def __init__(self, number: int, graph: WorkflowGraph, base: int, owner: int) -> None:
+    def __init__(self, number: int, closure: ClosureGraph, position: int, base: int, owner: int) -> None:
         self.number = number
-        self.graph = graph
+        self.closure = closure
+        """The compiled workflow that its template belongs to: the execution's, or one that a dynamic task
+        made.
+        """
+        self.graph: WorkflowGraph = closure.workflows[position]
         self.base = base
         """The number of the node whose index in the template is 0."""
         self.owner = owner
-        """The subworkflow node that it is the inside of; -1: the execution."""
+        """The subworkflow or dynamic node that it is the inside of; -1: the execution."""
         self.phase = ScopePhase.RUNNING
         self.live: dict[int, None] = {}
         """The nodes under way, in the order in which they began."""
@@ -238,6 +256,7 @@ class State:
     __slots__ = (
         "abort_cause",
         "applied",
+        "dynamic",
         "ended_at",
         "failure",
         "graph",
@@ -254,6 +273,8 @@ class State:
     def __init__(self, graph: ClosureGraph, parameters: Parameters) -> None:
         self.graph = graph
         self.parameters = parameters
+        self.dynamic: dict[str, ClosureGraph] = {}
+        """The workflows that dynamic tasks made, by URI: each is here before the event that unfolds it."""
         self.phase = ExecutionPhase.UNDEFINED
         self.scopes: list[Scope] = []
         self.nodes: list[Node] = []

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from sandbox.idl import names
 from sandbox.propeller.core import commands, events
-from sandbox.propeller.core.failures import SYSTEM, Failure
-from sandbox.propeller.core.graph import NodeKind
-from sandbox.propeller.core.state import ExecutionPhase, Node, NodePhase, Scope, ScopePhase, State
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.graph import ClosureGraph, NodeKind
+from sandbox.propeller.core.state import TIMED_OUT, ExecutionPhase, Node, NodePhase, Scope, ScopePhase, State
 
 AUTO_ABORT = "Some node execution failed, auto-abort."
 _BLOCKING = frozenset({NodePhase.FAILED, NodePhase.SKIPPED, NodePhase.TIMED_OUT, NodePhase.ABORTED})
@@ -81,16 +81,24 @@ class Step:
                 node.started_at = self.at
             self.record(node)
 
-    def open_scope(self, graph_index: int, owner: int) -> Scope:
-        """Lay out the nodes of a template and start its start node."""
+    def open_scope(self, closure: ClosureGraph, position: int, owner: int) -> Scope:
+        """Lay out the nodes of a template of a compiled workflow and start its start node."""
         state = self.state
-        graph = state.graph.workflows[graph_index]
-        scope = Scope(len(state.scopes), graph, len(state.nodes), owner)
+        graph = closure.workflows[position]
+        scope = Scope(len(state.scopes), closure, position, len(state.nodes), owner)
         state.scopes.append(scope)
         base = scope.base
         state.nodes.extend(Node(base + spec.index, scope.number, spec, owner) for spec in graph.nodes)
         self.ready(state.nodes[base + graph.start])
         return scope
+
+    def unfold(self, node: Node, uri: str) -> None:
+        """Go on with the workflow that a node's task made. The node gives its slot to what is inside."""
+        self.state.slots_used -= 1
+        node.child = len(self.state.scopes)
+        node.phase = NodePhase.RUNNING
+        self.record(node)
+        self.open_scope(self.state.dynamic[uri], 0, node.number)
 
     def ready(self, node: Node) -> None:
         """Nothing holds the node back: it begins, or waits for a slot, or is skipped."""
@@ -129,7 +137,10 @@ class Step:
         self._end(node, NodePhase.TIMED_OUT)
 
     def aborted(self, node: Node) -> None:
-        """Nothing of the node runs any more, because it was ended from outside."""
+        """Nothing of the node runs any more, because it was ended from outside, or its time was up."""
+        if node.reason == TIMED_OUT:
+            self.time_out(node, Failure("TimeoutExpired", node.aborting or "", USER))
+            return
         node.failure = Failure("NodeAborted", node.aborting or "", SYSTEM)
         self._end(node, NodePhase.ABORTED)
 
@@ -255,6 +266,13 @@ class Step:
             self._finish(ExecutionPhase.SUCCEEDED)
 
     def _close_inner(self, scope: Scope, owner: Node, end: Node, *, aborted: bool) -> None:
+        if owner.is_dynamic:
+            # Whoever holds something for the node's outputs need not do so any longer, unless they come.
+            concludes = not aborted and scope.failure is None
+            of_attempt = commands.ConcludeDynamic if concludes else commands.ForgetAttempt
+            self.emit(of_attempt(owner.number, owner.attempt.number))
+            if concludes:
+                return
         if aborted:
             self.aborted(owner)
         elif scope.failure is not None:
@@ -293,14 +311,14 @@ class Step:
             node.unique_id = names.unique_node_id(None, 0, node.spec.node_id)
         else:
             owner = self.state.nodes[node.owner]
-            node.unique_id = names.unique_node_id(owner.unique_id, 0, node.spec.node_id)
+            node.unique_id = names.unique_node_id(owner.unique_id, owner.inner_attempt, node.spec.node_id)
 
     def _end(self, node: Node, phase: NodePhase) -> None:
         scope = self.state.scopes[node.scope]
         began = node.number in scope.live
         if began:
             del scope.live[node.number]
-            if self._kinds[node.spec.kind].takes_slot:
+            if self._kinds[node.spec.kind].takes_slot and not node.is_dynamic:
                 self.state.slots_used -= 1
         node.phase = phase
         node.ended_at = self.at

@@ -12,7 +12,8 @@ from flytekit.remote import FlyteRemote
 
 from tests.sandboxes import DOMAIN, PROJECT, Client, Sandbox
 
-WORKFLOWS = Path(__file__).parents[2] / "workflows" / "basics.py"
+_FOLDER = Path(__file__).parents[2] / "workflows"
+WORKFLOWS = sorted(path for path in _FOLDER.glob("*.py") if path.stem not in ("__init__", "trivial"))
 VERSION = "v1"
 
 
@@ -20,7 +21,7 @@ VERSION = "v1"
 def registered(root: Path, name: str) -> Iterator[Sandbox]:
     """A ready one, with the project's environment as default and everything registered as version v1."""
     sandbox = Sandbox(root, name)
-    project = sandbox.project(WORKFLOWS)
+    project = sandbox.project(*WORKFLOWS)
     sandbox.start("--source", str(project))
     try:
         sandbox.register(VERSION)

@@ -67,9 +67,29 @@ def test_a_run_of_fifty_tasks_survives_the_kill_of_one_component(
     client.close()
 
 
-def _every_task_ran_once(journal: Path) -> bool:
-    assert len(_lines(journal, "start")) == len(_lines(journal, "end")) == TASKS
-    assert len({line.split()[-1] for line in _lines(journal, "start")}) == TASKS  # one process each
+def test_nested_dynamic_tasks_survive_the_kill_of_the_control_plane_twice(
+    victim: Sandbox, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    journal.touch()
+    client = Client(victim.status()["endpoints"]["target"])
+    execution = client.create_execution("workflows.dynamics.slow_squares", VERSION, _inputs(journal))
+    for ended in (2, 8):
+        eventually(lambda least=ended: len(_lines(journal, "end")) >= least, timeout=60)
+        victim.kill("control-plane")
+        client.close()
+        victim.start()
+        client = Client(victim.status()["endpoints"]["target"])
+    found = client.wait(execution, timeout=120, interval=0.1)
+    assert found.closure.phase == execution_pb2.WorkflowExecution.SUCCEEDED, found.closure.error
+    assert client.outputs(execution)["o0"].scalar.primitive.integer == sum(x * x for x in range(20))
+    assert _every_task_ran_once(journal, 20)
+    client.close()
+
+
+def _every_task_ran_once(journal: Path, tasks: int = TASKS) -> bool:
+    assert len(_lines(journal, "start")) == len(_lines(journal, "end")) == tasks
+    assert len({line.split()[-1] for line in _lines(journal, "start")}) == tasks  # one process each
     return True
 
 

@@ -25,6 +25,8 @@ EVERY_EVENT: list[events.Event] = [
         5, 7, 0, Failure("C", "m", SYSTEM, True), True, True, 3, 10, 20, "r", (("a", "b"),)
     ),
     events.AttemptFinished(5, 7, 0),
+    events.AttemptFinished(5, 7, 0, unfolds="s3://b/dynamic_compiled.pb"),
+    events.DynamicConcluded(6, 7, 0, True, 3, "CgA="),
     events.AttemptAborted(6, 7, 0, "why"),
     events.ChildStarted(7, 7, 0, "child"),
     events.ChildEnded(8, 7, 0, "s3://b/k", None, False),
@@ -103,6 +105,58 @@ def test_a_closure_that_lacks_a_task_is_refused() -> None:
     del closure.tasks[:]
     with pytest.raises(graph.BadGraph, match="n0"):
         graph.build(closure)
+
+
+def dynamic_world(inner: graph.ClosureGraph, **more: Any) -> World:
+    """A workflow of one task, n0, that makes another workflow, none of whose tasks does."""
+    outer = graph.build(compile(workflow("outer", [run("n0")], "n0")))
+    return World(
+        outer,
+        random.Random(1),
+        more.pop("outcome", lambda node, attempt: None),
+        made={"s3://b/made": inner},
+        unfolds=lambda node, state: "s3://b/made" if node.owner < 0 else "",
+        **more,
+    )
+
+
+def test_a_dynamic_node_ends_as_the_workflow_that_it_made() -> None:
+    inner = graph.build(
+        compile(
+            workflow("made", [run("n0"), subworkflow("n1", "n0", "in")], "n1"),
+            subworkflows=[workflow("in", [run("n0")], "n0")],
+        )
+    )
+    state = dynamic_world(inner, max_parallelism=1).run()
+    assert state.phase is ExecutionPhase.SUCCEEDED
+    parent = next(node for node in state.nodes if node.unique_id == "n0")
+    assert parent.is_dynamic
+    assert parent.attempt.outputs
+    inside = {str(node.unique_id): node.phase for node in state.nodes if node.unique_id.startswith("n0-0-")}
+    assert inside["n0-0-n1-0-n0"] is inside["n0-0-n0"] is NodePhase.SUCCEEDED
+
+
+def test_a_failure_inside_of_a_dynamic_node_is_not_retried_outside() -> None:
+    inner = graph.build(compile(workflow("made", [run("n0")], "n0")))
+    failure = Failure("Boom", "boom", USER, recoverable=True)
+    world = dynamic_world(inner, outcome=lambda node, attempt: failure if node.owner >= 0 else None)
+    state = world.run()
+    assert state.phase is ExecutionPhase.FAILED
+    parent = next(node for node in state.nodes if node.unique_id == "n0")
+    assert [attempt.phase for attempt in parent.attempts] == ["SUCCEEDED"]
+    assert parent.failure is not None
+    assert parent.failure.code == "RetriesExhausted|Boom"
+
+
+def test_what_a_retried_attempt_made_is_named_after_that_attempt() -> None:
+    inner = graph.build(compile(workflow("made", [run("n0")], "n0")))
+    lost = Failure("Lost", "lost", SYSTEM, recoverable=True)
+    world = dynamic_world(
+        inner, outcome=lambda node, attempt: lost if node.owner < 0 and attempt == 0 else None
+    )
+    state = world.run()
+    assert state.phase is ExecutionPhase.SUCCEEDED
+    assert "n0-1-n0" in {node.unique_id for node in state.nodes}
 
 
 def test_ten_thousand_skipped_nodes_need_no_deep_stack() -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.propeller.core import events, graph, machine
-from sandbox.propeller.core.state import ExecutionPhase, NodePhase, State, snapshot
+from sandbox.propeller.core.state import ExecutionPhase, Node, NodePhase, State, snapshot
 from tests.unit.propeller import building
 from tests.unit.propeller.world import World, flaky
 
@@ -65,6 +65,19 @@ def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> grap
     return graph.build(building.compile(outer, [RETRYING], inside, plans=["child"]))
 
 
+MADE = ("s3://b/made-0", "s3://b/made-1")
+
+
+def made_by(seed: int, node: Node, state: State) -> str:
+    """Some tasks make a workflow, those in such a workflow more rarely, and never more than three levels."""
+    depth, owner = 0, node.owner
+    while owner >= 0:
+        depth += state.nodes[owner].is_dynamic
+        owner = state.nodes[owner].owner
+    chance = random.Random(f"{seed} dynamic {node.unique_id}")
+    return chance.choice(MADE) if depth < 3 and chance.random() < 0.3 / (1 + depth) else ""
+
+
 def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0, **more: object) -> World:
     chance = random.Random(seed + 1)
     cached = frozenset(f"n{index}" for index in range(size) if chance.random() < 0.2)
@@ -75,6 +88,11 @@ def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0
         random.Random(f"{seed} {order}"),
         flaky(seed, rate),
         cached=cached,
+        made={
+            uri: random_graph(seed + place + 1, 1 + place, fail_fast=fail_fast)
+            for place, uri in enumerate(MADE)
+        },
+        unfolds=lambda node, state: made_by(seed, node, state),
         cases=lambda node: random.Random(f"{seed} {node.unique_id}").randint(0, 2),
         **arguments,  # type: ignore[arg-type]
     )
@@ -121,8 +139,10 @@ def test_the_stored_history_folds_into_the_very_same_state(seed: int, size: int)
     state = one.run()
     history = [events.decode(payload) for payload in one.stored]
     assert [events.encode(event) for event in history] == one.stored
-    assert snapshot(machine.fold(one.graph, one.parameters, history)) == snapshot(state)
-    half = machine.fold(one.graph, one.parameters, history[: len(history) // 2])
+    assert snapshot(one.folded()) == snapshot(state)
+    unfold = one.made.__getitem__
+    half = machine.fold(one.graph, one.parameters, history[: len(history) // 2], unfold)
+    half.dynamic.update(one.made)
     for event in history[len(history) // 2 :]:
         machine.apply(half, event)
     assert snapshot(half) == snapshot(state)

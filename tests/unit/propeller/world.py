@@ -8,7 +8,7 @@ along, what an engine must never do.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flyteidl.core import catalog_pb2
@@ -40,6 +40,11 @@ class World:
     abort_after: int | None = None
     """After how many events someone wants the execution to end."""
 
+    made: Mapping[str, ClosureGraph] = field(default_factory=dict)
+    """The workflows that dynamic tasks may make, by URI."""
+    unfolds: Callable[[Node, State], str] = lambda node, state: ""
+    """Which of them an attempt that ends well makes; empty: it gives outputs."""
+
     watchful: bool = True
     """Whether to make sure, now and then, that an ignored event left no trace."""
 
@@ -53,6 +58,7 @@ class World:
     def __post_init__(self) -> None:
         self.parameters = Parameters(EXECUTION, self.max_parallelism)
         self.state = State(self.graph, self.parameters)
+        self.state.dynamic.update(self.made)
         self.pending: list[events.Event] = []
         self.durable: list[commands.Command] = []
         self.incarnation: set[tuple[str, int]] = set()
@@ -122,6 +128,8 @@ class World:
         match command:
             case commands.PrepareNode(number):
                 self.mail.append(self.prepared(self.state.nodes[number]))
+            case commands.ConcludeDynamic(number, attempt):
+                self.mail.append(events.DynamicConcluded(self.now(), number, attempt, outputs=True))
             case commands.RecordNode() | commands.RecordAttempt() | commands.RecordExecution():
                 pass
             case _:
@@ -177,7 +185,11 @@ class World:
     def end(self, node: Node, attempt: int) -> events.Event:
         failure = self.outcome(node, attempt)
         if node.spec.kind is NodeKind.TASK:
-            return events.AttemptFinished(self.now(), node.number, attempt, failure, outputs=failure is None)
+            unfolds = "" if failure else self.unfolds(node, self.state)
+            outputs = failure is None and not unfolds
+            return events.AttemptFinished(
+                self.now(), node.number, attempt, failure, outputs=outputs, unfolds=unfolds
+            )
         uri = "" if failure else "s3://b/child"
         return events.ChildEnded(self.now(), node.number, attempt, uri, failure)
 
@@ -199,12 +211,18 @@ class World:
         self.durable.clear()
         self.mail.clear()
         self.incarnation.clear()
-        self.state = machine.fold(self.graph, self.parameters, map(events.decode, self.stored))
+        self.state = self.folded()
+        self.state.dynamic.update(self.made)
         if self.state.applied == 0:
             self.mail.append(events.ExecutionStarted(self.now()))
             return
         for command in machine.outstanding(self.state):
             self.take(command)
+
+    def folded(self) -> State:
+        """What the stored history folds into."""
+        history = map(events.decode, self.stored)
+        return machine.fold(self.graph, self.parameters, history, self.made.__getitem__)
 
 
 def flaky(seed: int, rate: float) -> Outcome:

@@ -21,7 +21,8 @@ class SubworkflowKind:
     def prepared(self, step: Step, node: Node, event: events.NodePrepared) -> None:
         step.run(node)
         node.child = len(step.state.scopes)
-        step.open_scope(node.spec.subworkflow, node.number)
+        closure = step.state.scopes[node.scope].closure
+        step.open_scope(closure, node.spec.subworkflow, node.number)
 
     def abort(self, step: Step, node: Node, reason: str) -> bool:
         if not isinstance(node.child, int):

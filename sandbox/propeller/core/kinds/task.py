@@ -1,8 +1,11 @@
-"""Task nodes: attempts, retries, cache hits, deadlines.
+"""Task nodes: attempts, retries, cache hits, deadlines, and the workflows that dynamic tasks make.
 
 A node's attempts are numbered from 0. Each is started at most once: the number only grows, and it grows in an
 event. The executor enforces one attempt's timeout; the node as a whole may take twice that time from being
 queued, as in Flyte (`flytepropeller/pkg/compiler/transformers/k8s/node.go`).
+
+An attempt may end well with a workflow instead of outputs. Then the node is *dynamic*: it goes on as that
+workflow does, in a scope of its own, and ends as it ends; a failure in there is not retried.
 """
 
 from __future__ import annotations
@@ -10,12 +13,11 @@ from __future__ import annotations
 from flyteidl.core import catalog_pb2
 
 from sandbox.propeller.core import commands, events, retries
-from sandbox.propeller.core.failures import SYSTEM, USER, Failure
-from sandbox.propeller.core.state import Attempt, Node, NodePhase, State
+from sandbox.propeller.core.failures import SYSTEM, Failure
+from sandbox.propeller.core.state import TIMED_OUT, Attempt, Node, NodePhase, ScopePhase, State
 from sandbox.propeller.core.step import Step
 
 ACTIVE_DEADLINE = "active"
-TIMED_OUT = "TIMED_OUT"
 _ORDER = {"QUEUED": 0, "WAITING_FOR_RESOURCES": 0, "INITIALIZING": 1, "RUNNING": 2}
 
 
@@ -41,6 +43,8 @@ class TaskKind:
         self._start(step, node)
 
     def abort(self, step: Step, node: Node, reason: str) -> bool:
+        if isinstance(node.child, int):
+            return _abort_inner(step, node.child, reason)
         if not node.attempts or node.attempt.is_terminal:
             return False
         step.emit(commands.AbortAttempt(node.number, node.attempt.number, reason))
@@ -48,6 +52,8 @@ class TaskKind:
 
     def outstanding(self, state: State, node: Node) -> list[commands.Command]:
         wanted: list[commands.Command] = []
+        if isinstance(node.child, int) and state.scopes[node.child].phase is ScopePhase.CLOSED:
+            wanted.append(commands.ConcludeDynamic(node.number, node.attempt.number))
         if node.attempts and not node.attempt.is_terminal:
             wanted.append(commands.StartAttempt(node.number, node.attempt.number))
             if node.aborting is not None:
@@ -84,7 +90,9 @@ class TaskKind:
         if not node.started_at:
             node.started_at = attempt.started_at
         if node.aborting is not None:
-            self._give_up(step, node)
+            step.aborted(node)
+        elif event.unfolds:
+            step.unfold(node, event.unfolds)
         elif event.failure is None:
             step.succeed(node, outputs=event.outputs)
         else:
@@ -96,7 +104,7 @@ class TaskKind:
         attempt.phase = "ABORTED"
         self._ended(step, node, event)
         if node.aborting is not None:
-            self._give_up(step, node)
+            step.aborted(node)
             return
         message = event.reason or "the attempt was ended from outside"
         attempt.failure = Failure("Interrupted", message, SYSTEM, recoverable=True)
@@ -108,8 +116,19 @@ class TaskKind:
             return False
         node.reason = TIMED_OUT
         node.aborting = f"task active timeout [{2 * node.spec.timeout / 1e6:g}s] expired"
-        step.emit(commands.AbortAttempt(node.number, node.attempt.number, node.aborting))
+        if not self.abort(step, node, node.aborting):
+            step.aborted(node)
         return True
+
+    def concluded(self, step: Step, node: Node, event: events.DynamicConcluded) -> None:
+        """The workflow that it made succeeded, and its outputs are the node's."""
+        node.attempt.outputs = event.outputs
+        step.record_attempt(node)
+        step.emit(commands.ForgetAttempt(node.number, node.attempt.number))
+        if event.cache >= 0:
+            node.cache = event.cache
+            node.catalog = event.catalog or node.catalog
+        step.succeed(node, outputs=event.outputs)
 
     def _start(self, step: Step, node: Node) -> None:
         state = step.state
@@ -140,11 +159,11 @@ class TaskKind:
         else:
             self._start(step, node)
 
-    def _give_up(self, step: Step, node: Node) -> None:
-        if node.reason == TIMED_OUT:
-            step.time_out(node, Failure("TimeoutExpired", node.aborting or "", USER))
-        else:
-            step.aborted(node)
+
+def _abort_inner(step: Step, number: int, reason: str) -> bool:
+    scope = step.state.scopes[number]
+    step.abort_scope(scope, reason, ScopePhase.ABORTING)
+    return scope.phase is not ScopePhase.CLOSED
 
 
 def moves_on(attempt: Attempt, event: events.AttemptUpdated) -> bool:
