@@ -41,6 +41,8 @@ class Running:
         self.execution_changed = False
         self.nodes_changed: dict[int, None] = {}
         self.attempts_changed: dict[tuple[int, int], None] = {}
+        self.arrays_changed: set[int] = set()
+        """Array nodes whose elements changed, and whose task execution will say so before long."""
         self.durable: list[commands.Command] = []
         """Commands to be carried out once the events are stored."""
         self.dropped = False
@@ -106,12 +108,16 @@ class Places:
         """The node's folder: at the top, or inside its owner's."""
         if node.owner < 0:
             return self._root.node(node.spec.node_id)
+        if node.index >= 0:
+            return self._inside(node.owner).element(node.index)
         return self._inside(node.owner).child(node.spec.node_id)
 
     def inputs(self, node: Node) -> str:
-        """Its inputs.pb."""
+        """Its inputs.pb; an element of an array mostly reads its array's."""
         if node.spec.kind is NodeKind.START:
             return self.outputs(node)
+        if node.index >= 0 and not node.spec.own_inputs:
+            return self.inputs(self._state.nodes[node.owner])
         return self.node(node).inputs
 
     def attempt(self, node: Node, number: int) -> paths.AttemptPaths:

@@ -3,8 +3,8 @@
 Two classes, by when they may be carried out:
 
 - *Free* commands change nothing that can't be done again (they read, compute, write objects whose content is
-  determined, or write rows in the transaction of the events): `PrepareNode` and the `Record…` commands. The
-  shell carries them out at once.
+  determined, or write rows in the transaction of the events): `PrepareNode`, `GatherElements` and the
+  `Record…` commands. The shell carries them out at once.
 - *Durable* commands act on the world: they are carried out only after the event that caused them was
   committed, and again after a restart (`machine.outstanding`), so whoever carries them out must recognise
   what was already done.
@@ -42,6 +42,22 @@ class RecordAttempt:
 
     node: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordElement:
+    """An element of an array changed: its array's task execution tells of it, if need be a little later.
+    Free.
+    """
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatherElements:
+    """Put the outputs of an array's elements together; answer with ElementsGathered. Free."""
+
+    node: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,8 @@ Command = (
     | RecordExecution
     | RecordNode
     | RecordAttempt
+    | RecordElement
+    | GatherElements
     | StartAttempt
     | AbortAttempt
     | ForgetAttempt

@@ -44,6 +44,8 @@ class NodePrepared:
     """A branch: the position of the case that it takes."""
     outputs: bool = False
     """Whether there are outputs (a cache hit, or the end of a workflow)."""
+    size: int = 0
+    """An array: how many elements it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,15 @@ class ChildEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementsGathered:
+    """The outputs of an array's elements are where the array has its outputs, or could not be put there."""
+
+    at: int
+    node: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A deadline that was asked for has passed."""
 
@@ -161,6 +172,7 @@ Event = (
     | AttemptAborted
     | ChildStarted
     | ChildEnded
+    | ElementsGathered
     | TimerFired
     | AbortRequested
     | ExecutionFailed
@@ -175,6 +187,7 @@ _TAGS: dict[type[Any], str] = {
     AttemptAborted: "aborted",
     ChildStarted: "child",
     ChildEnded: "child_ended",
+    ElementsGathered: "gathered",
     TimerFired: "timer",
     AbortRequested: "abort",
     ExecutionFailed: "failed",
