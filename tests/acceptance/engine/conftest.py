@@ -12,7 +12,7 @@ from flytekit.remote import FlyteRemote
 
 from tests.sandboxes import DOMAIN, PROJECT, Client, Sandbox
 
-WORKFLOWS = Path(__file__).parents[2] / "workflows" / "basics.py"
+WORKFLOWS = [Path(__file__).parents[2] / "workflows" / name for name in ("basics.py", "maps.py")]
 VERSION = "v1"
 
 
@@ -20,7 +20,7 @@ VERSION = "v1"
 def registered(root: Path, name: str) -> Iterator[Sandbox]:
     """A ready one, with the project's environment as default and everything registered as version v1."""
     sandbox = Sandbox(root, name)
-    project = sandbox.project(WORKFLOWS)
+    project = sandbox.project(*WORKFLOWS)
     sandbox.start("--source", str(project))
     try:
         sandbox.register(VERSION)
