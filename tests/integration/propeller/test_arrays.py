@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
-from flyteidl.core import catalog_pb2, execution_pb2, literals_pb2, tasks_pb2
+from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2, literals_pb2, tasks_pb2
+from google.protobuf import wrappers_pb2
 
 from sandbox.executors.api import AttemptPhase, AttemptUpdate, TaskRequest
 from sandbox.idl.identifiers import ExecutionId
+from sandbox.store import executions
 from tests.integration.propeller.house import House, failed
 from tests.integration.propeller.test_crashes import dying_engine
-from tests.unit.propeller.building import array, mapped, run, several, task, workflow
+from tests.unit.propeller.building import array, identifier, mapped, run, several, task, workflow
 from tests.waiting import eventually
 
 PYTHON = task("python", type="python-task")
@@ -236,3 +238,76 @@ def test_what_elements_do_is_told_while_they_run(house: House) -> None:
         house.scripted.end(answer(house, house.scripted.requests[waiting]))
         assert house.wait(execution).phase == "SUCCEEDED"
     assert math.prod(outputs_of(house, execution)) == 6000  # type: ignore[type-var]
+
+
+def test_a_task_with_an_interface_of_its_own_gets_inputs_of_its_own(house: House) -> None:
+    house.scripted.behave = lambda request: house.scripted.echo(request, plus=1)
+    original = wrappers_pb2.BoolValue(value=True)
+    row = register(house, [4, 5], PYTHON, is_original_sub_node_interface=original)
+    with house.engine():
+        execution = house.launch(row)
+        assert house.wait(execution).phase == "SUCCEEDED"
+    assert outputs_of(house, execution) == [5, 6]
+    [second] = [request for key, request in house.scripted.requests.items() if key.node == "n0-0-n1"]
+    assert second.array_index is None
+    assert second.inputs_uri.endswith("/n0/data/0/1/inputs.pb")
+    inputs = literals_pb2.LiteralMap.FromString(house.objects.get(second.inputs_uri))
+    assert inputs.literals["x"].scalar.primitive.integer == 5
+
+
+def test_an_aborted_array_aborts_all_its_elements(house: House) -> None:
+    house.scripted.behave = lambda request: None
+    row = register(house, [1, 2, 3, 4], mapping(), parallelism=3)
+    with house.engine():
+        execution = house.launch(row)
+        eventually(lambda: len(house.scripted.started) == 3)
+        with house.database.transaction() as connection:
+            executions.request_abort(connection, execution, cause="enough", principal="me")
+        assert house.wait(execution).phase == "ABORTED"
+    assert len(house.scripted.started) == len(house.scripted.aborted) == 3
+    assert house.nodes(execution)["n0"].phase == "ABORTED"
+    closure = closure_of(house, execution)
+    assert closure.phase == Phase.ABORTED
+    told = [one.phase for one in closure.metadata.external_resources]
+    assert told == [Phase.ABORTED] * 3 + [Phase.UNDEFINED]
+
+
+def test_an_element_that_makes_success_impossible_aborts_the_others(house: House) -> None:
+    house.scripted.behave = lambda request: (
+        failed(request, recoverable=False) if request.array_index == 2 else None
+    )
+    row = register(house, [1, 2, 3], mapping())
+    with house.engine():
+        execution = house.launch(row)
+        assert house.wait(execution).phase == "FAILED"
+    told = [one.phase for one in closure_of(house, execution).metadata.external_resources]
+    assert told == [Phase.ABORTED, Phase.ABORTED, Phase.FAILED]
+    assert sorted(key.node for key in house.scripted.aborted) == ["n0-0-n0", "n0-0-n1"]
+
+
+def test_all_elements_run_on_if_the_array_says_so(house: House) -> None:
+    house.scripted.behave = lambda request: (
+        failed(request, recoverable=False) if request.array_index == 0 else answer(house, request)
+    )
+    row = register(house, [1, 2, 3], mapping(), run_all_sub_nodes=True, parallelism=1)
+    with house.engine():
+        execution = house.launch(row)
+        assert house.wait(execution).phase == "FAILED"
+    assert [key.node for key in house.scripted.started] == ["n0-0-n0", "n0-0-n1", "n0-0-n2"]
+    assert not house.scripted.aborted
+
+
+def test_an_array_over_a_launch_plan_says_that_it_can_not_run(house: House) -> None:
+    house.register(workflow("child", [run("n0")], "n0"))
+    original = wrappers_pb2.BoolValue(value=True)
+    node = array("n0", several([1, 2]), PYTHON, is_original_sub_node_interface=original)
+    node.array_node.node.workflow_node.launchplan_ref.CopyFrom(
+        identifier(identifier_pb2.LAUNCH_PLAN, "child")
+    )
+    row = house.register(workflow("mapping", [node, run("n1", 7, after=["n0"])], "n1"), plans=["child"])
+    with house.engine():
+        ended = house.wait(house.launch(row))
+    assert (ended.phase, execution_pb2.ExecutionError.FromString(ended.error or b"").code) == (
+        "FAILED",
+        "Unimplemented",
+    )
