@@ -29,14 +29,22 @@ class InvalidArrayLength(ValueError):
 
 
 def length(array: workflow_pb2.ArrayNode, inputs: literals_pb2.LiteralMap) -> int:
-    """How many elements the array has. Raises InvalidArrayLength."""
+    """How many elements the array has. Raises InvalidArrayLength.
+
+    What is no list is the same for all elements: SDKs before 1.14 do not say which inputs are bound.
+    """
     bound = set(array.bound_inputs)
     lengths = {}
     for name in sorted(set(inputs.literals) - bound):
         value = inputs.literals[name]
-        if value.WhichOneof("value") != "collection":
-            raise InvalidArrayLength(f"input [{name}] is mapped over, but it is no list")
-        lengths[name] = len(value.collection.literals)
+        match value.WhichOneof("value"):
+            case "collection":
+                lengths[name] = len(value.collection.literals)
+            case "offloaded_metadata":
+                place = value.offloaded_metadata.uri
+                raise InvalidArrayLength(
+                    f"the list [{name}] was offloaded to {place} and can't be mapped over"
+                )
     if not lengths:
         if len(bound) == len(inputs.literals):
             return 1
@@ -64,7 +72,8 @@ class NodeInputs:
         bound = array.spec.proto.array_node.bound_inputs
         share = literals_pb2.LiteralMap()
         for name, value in whole.literals.items():
-            item = value if name in bound else value.collection.literals[node.index]
+            is_shared = name in bound or value.WhichOneof("value") != "collection"
+            item = value if is_shared else value.collection.literals[node.index]
             share.literals[name].CopyFrom(item)
         return share
 
