@@ -12,6 +12,7 @@ from collections import deque
 
 from sandbox.propeller import clock, patience, rows
 from sandbox.propeller.core.graph import NodeKind
+from sandbox.propeller.core.state import Node
 from sandbox.propeller.running import Running
 from sandbox.store import errors, projections
 from sandbox.store import events as history
@@ -52,6 +53,15 @@ class Committer:
                 if len(batch) > 1:
                     raise
                 return {batch[0].id}
+
+    def show(self, running: Running, node: Node) -> None:
+        """Write the task execution of a node's latest attempt as it stands, when nothing else is stored.
+
+        Does nothing if the execution is another engine's now. Raises store errors.
+        """
+        row = rows.task_row(running, node, node.attempt, running.node_rows[node.unique_id])
+        with self._database.reading() as connection:
+            projections.refresh_tasks(connection, self._owner, [row])
 
     def _write(self, batch: list[Running]) -> set[int]:
         now = clock.now()

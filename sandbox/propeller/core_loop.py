@@ -31,6 +31,7 @@ from sandbox.propeller.core import commands, events, machine
 from sandbox.propeller.core.failures import SYSTEM, Failure
 from sandbox.propeller.core.state import Node, NodePhase
 from sandbox.propeller.dispatcher import Dispatcher
+from sandbox.propeller.elements import NodeInputs, gather
 from sandbox.propeller.holdings import Holdings
 from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.mailbox import Mailbox
@@ -49,6 +50,11 @@ from sandbox.store.objects import DirectoryObjectStore, ObjectStore
 _LOG = logging.getLogger(__name__)
 _LAZY_SECONDS = 0.02
 """How long news that nothing waits for (an attempt is running) may wait for other news to be stored with."""
+_ARRAY_SECONDS = 0.05
+_ELEMENT_SECONDS = 0.0002
+"""An array's row tells of all its elements: it is written as rarely as is right for its size."""
+_GATHERED_INLINE = 50
+"""Of how many elements at most the outputs are put together on the core thread."""
 _BLOCKED_SECONDS = 1.0
 """Between looks whether a reservation became free."""
 
@@ -84,8 +90,9 @@ class CoreLoop:
             fail=self._break,
         )
         self._literals = LiteralStore(objects, settings.literal_cache_bytes)
-        self._preparer = Preparer(self._literals, database)
-        self._results = ResultReader(objects, self._literals, database, settings.max_output_bytes)
+        inputs = NodeInputs(self._literals)
+        self._preparer = Preparer(self._literals, inputs, database)
+        self._results = ResultReader(objects, self._literals, inputs, database, settings.max_output_bytes)
         self._unfolder = Unfolder(objects, database)
         self._committer = Committer(database, settings.owner, self._stopping)
         self.holdings = Holdings()
@@ -101,7 +108,7 @@ class CoreLoop:
         self._dispatcher = Dispatcher(
             settings,
             executors,
-            self._literals,
+            inputs,
             children=self.children,
             holdings=self.holdings,
             timers=self._timers,
@@ -200,12 +207,47 @@ class CoreLoop:
                 running.attempts_changed[node, attempt] = None
             case commands.RecordExecution():
                 running.execution_changed = True
+            case commands.RecordElement(node):
+                element = running.state.nodes[node]
+                running.numbers[element.unique_id] = node
+                self._show_soon(running, element.owner)
             case commands.PrepareNode(node):
                 self._prepare(running, running.state.nodes[node])
             case commands.ConcludeDynamic(node, attempt):
                 self._conclude(running, running.state.nodes[node], attempt)
+            case commands.GatherElements(node):
+                self._gather(running, running.state.nodes[node])
             case _:
                 running.durable.append(command)
+
+    def _show_soon(self, running: Running, number: int) -> None:
+        """Write an array's task execution, which tells of all elements, before long: not for each of them."""
+        elements = running.state.nodes[number].elements
+        if elements is None or number in running.arrays_changed:
+            return
+        running.arrays_changed.add(number)
+        seconds = max(_ARRAY_SECONDS, elements.size * _ELEMENT_SECONDS)
+        self._timers.after(seconds, lambda: self._show(running, number))
+
+    def _show(self, running: Running, number: int) -> None:
+        running.arrays_changed.discard(number)
+        node = running.state.nodes[number]
+        if running.dropped or node.phase.is_terminal or not node.attempts:
+            return
+        if running.id in self._changed:
+            running.attempts_changed[number, node.attempt.number] = None
+            self._urgent = True
+            return
+        try:
+            self._committer.show(running, node)
+        except errors.Unavailable:
+            self._show_soon(running, number)
+        except Exception as error:  # One execution's trouble must not be another's.
+            self._break(running, error)
+
+    def _gather(self, running: Running, node: Node) -> None:
+        pooled = node.elements is not None and node.elements.size > _GATHERED_INLINE
+        self._pool.perform(running, lambda: gather(self._literals, running, node), pooled=pooled)
 
     def _prepare(self, running: Running, node: Node) -> None:
         pooled = self._preparer.asks_catalog(running, node)
@@ -275,10 +317,13 @@ class CoreLoop:
             self._pool.perform(running, lambda: self._open(running), pooled=False)
         for command in machine.outstanding(running.state) if running.state.applied else ():
             match command:
-                case commands.PrepareNode(number):
-                    self._prepare(running, running.state.nodes[number])
-                case commands.ConcludeDynamic(number, attempt):
-                    self._conclude(running, running.state.nodes[number], attempt)
+                case (
+                    commands.PrepareNode()
+                    | commands.RecordElement()
+                    | commands.GatherElements()
+                    | commands.ConcludeDynamic()
+                ):
+                    self._route(running, command)
                 case _:
                     self._dispatcher.add(running, command)
         if running.id in self._broken:

@@ -14,8 +14,8 @@ from sandbox.propeller import clock, memoization, patience, preparing, requests
 from sandbox.propeller.child_nodes import ChildNodes
 from sandbox.propeller.core import commands, events
 from sandbox.propeller.core.state import Node
+from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.holdings import Holdings
-from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
@@ -35,7 +35,7 @@ class Dispatcher:
         self,
         settings: EngineSettings,
         executors: ExecutorRegistry,
-        literals: LiteralStore,
+        inputs: NodeInputs,
         *,
         children: ChildNodes,
         holdings: Holdings,
@@ -46,7 +46,7 @@ class Dispatcher:
     ) -> None:
         self._settings = settings
         self._executors = executors
-        self._literals = literals
+        self._inputs = inputs
         self._children = children
         self._holdings = holdings
         self._timers = timers
@@ -110,7 +110,7 @@ class Dispatcher:
         if node.phase.is_terminal or node.attempt.number != attempt or node.attempt.is_terminal:
             self._delayed.discard(place)
             return
-        inputs = self._literals.get(running.places.inputs(node))
+        inputs = self._inputs.of(running, node)
         request = requests.build(self._settings, running, node, attempt, inputs)
         self._reserve(running, node)
         self._delayed.discard(place)
@@ -120,7 +120,7 @@ class Dispatcher:
         """Prolong the right to compute the node's cached outputs from now on, if it has to have it."""
         template = node.template
         if template.metadata.cache_serializable and memoization.is_cacheable(template):
-            key = memoization.key(template, self._literals.get(running.places.inputs(node)))
+            key = memoization.key(template, self._inputs.of(running, node))
             owner = preparing.reservation_owner(running, node)
             self._holdings.reserve(running.id, node.number, key, owner)
 

@@ -14,17 +14,19 @@ from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2
 
 from sandbox.idl import bindings, conditions, hashing, interfaces, names
 from sandbox.idl.identifiers import NodeId
-from sandbox.propeller import clock, memoization
+from sandbox.propeller import clock, elements, memoization
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import NodeKind
 from sandbox.propeller.core.state import Node
+from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.running import Running
 from sandbox.store import errors
 from sandbox.store.database import Database
 
 _LOG = logging.getLogger(__name__)
+_TASKS = (NodeKind.TASK, NodeKind.ELEMENT)
 _NO_VARIABLES: dict[str, interface_pb2.Variable] = {}
 
 
@@ -38,13 +40,14 @@ class Blocked:
 class Preparer:
     """Answers PrepareNode."""
 
-    def __init__(self, literals: LiteralStore, database: Database) -> None:
+    def __init__(self, literals: LiteralStore, inputs: NodeInputs, database: Database) -> None:
         self._literals = literals
+        self._inputs = inputs
         self._database = database
 
     def asks_catalog(self, running: Running, node: Node) -> bool:
         """Whether preparing the node takes a query."""
-        if node.spec.kind is not NodeKind.TASK:
+        if node.spec.kind not in _TASKS:
             return False
         return memoization.is_cacheable(node.template)
 
@@ -55,6 +58,8 @@ class Preparer:
             return self._decide(running, node, inputs)
         except bindings.BindingError as error:
             return refuse(node, Failure(error.code, str(error), USER))
+        except elements.InvalidArrayLength as error:
+            return refuse(node, Failure("InvalidArrayLength", str(error), USER))
         except conditions.ConditionError as error:
             return refuse(node, Failure("ConditionEvaluationFailed", str(error), USER))
         except (errors.ObjectNotFound, UnreadableLiterals) as error:
@@ -62,6 +67,12 @@ class Preparer:
             return refuse(node, Failure("InputsNotFound", message, SYSTEM))
 
     def _resolve(self, running: Running, node: Node) -> literals_pb2.LiteralMap:
+        if node.spec.kind is NodeKind.ELEMENT:
+            share = self._inputs.of(running, node)
+            if node.spec.own_inputs:
+                self._literals.put(running.places.inputs(node), share)
+            return share
+
         def upstream(name: NodeId) -> literals_pb2.LiteralMap:
             source = running.places.upstream(node, name)
             if not source.outputs:
@@ -81,7 +92,10 @@ class Preparer:
             return _choose(node, inputs)
         if kind is NodeKind.END:
             return events.NodePrepared(clock.now(), node.number, outputs=True)
-        if kind is NodeKind.TASK:
+        if kind is NodeKind.ARRAY:
+            size = elements.length(node.spec.proto.array_node, inputs)
+            return events.NodePrepared(clock.now(), node.number, size=size)
+        if kind in _TASKS:
             template = node.template
             if memoization.is_cacheable(template):
                 return self._recall(running, node, template, inputs)
@@ -116,6 +130,11 @@ class Preparer:
         return events.NodePrepared(
             clock.now(), node.number, cache=catalog_pb2.CACHE_HIT, catalog=packed, outputs=True
         )
+
+
+def _is_of_lists(array: Node) -> bool:
+    """Whether the task that an array node maps declares the lists themselves, as in flytekit's `map_task`."""
+    return not array.spec.proto.array_node.is_original_sub_node_interface.value
 
 
 def reservation_owner(running: Running, node: Node) -> str:
@@ -153,7 +172,7 @@ def _choose(node: Node, inputs: literals_pb2.LiteralMap) -> events.NodePrepared 
 def _target(running: Running, node: Node) -> Mapping[str, interface_pb2.Variable]:
     """The variables that a node's bindings feed."""
     kind = node.spec.kind
-    if kind is NodeKind.TASK:
+    if kind is NodeKind.TASK or (kind is NodeKind.ARRAY and _is_of_lists(node)):
         return interfaces.inputs(node.template.interface)
     if kind is NodeKind.SUBWORKFLOW:
         graph = running.state.scopes[node.scope].closure.workflows[node.spec.subworkflow]

@@ -26,7 +26,7 @@ _RESOURCES = {
 def build(
     settings: EngineSettings, running: Running, node: Node, attempt: int, inputs: literals_pb2.LiteralMap
 ) -> TaskRequest:
-    """The request for an attempt of a task node whose inputs are written."""
+    """The request for an attempt of a task node, or of an element of an array, whose inputs are written."""
     template = effective(node.template, node.spec.proto.task_node.overrides, settings.default_requests)
     execution = running.execution
     unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
@@ -48,6 +48,7 @@ def build(
         annotations=dict(running.spec.annotations.values),
         interruptible=node.attempts[attempt].interruptible,
         timeout=timedelta(microseconds=node.spec.timeout) if node.spec.timeout else None,
+        array_index=node.index if node.index >= 0 and not node.spec.own_inputs else None,
     )
 
 

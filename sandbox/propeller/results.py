@@ -18,6 +18,7 @@ from sandbox.propeller import clock, literal_store, memoization
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.state import Node
+from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.preparing import reservation_owner
 from sandbox.propeller.running import Running
@@ -48,9 +49,15 @@ class ResultReader:
     """Turns an executor's last word on an attempt into an event."""
 
     def __init__(
-        self, objects: ObjectStore, literals: LiteralStore, database: Database, max_output_bytes: int
+        self,
+        objects: ObjectStore,
+        literals: LiteralStore,
+        inputs: NodeInputs,
+        database: Database,
+        max_output_bytes: int,
     ) -> None:
         self._objects = objects
+        self._inputs = inputs
         self._literals = literals
         self._database = database
         self._max_output_bytes = max_output_bytes
@@ -160,7 +167,7 @@ class ResultReader:
         """Offer outputs to the catalog; that it refuses them is not the task's failure."""
         overwrite = bool(running.spec.overwrite_cache)
         try:
-            key = memoization.key(template, self._literals.get(running.places.inputs(node)))
+            key = memoization.key(template, self._inputs.of(running, node))
             source = running.key(node, attempt)
             kept = memoization.record(self._database, key, outputs, source, template, overwrite=overwrite)
         except errors.Unavailable:
@@ -175,7 +182,7 @@ class ResultReader:
         if not (memoization.is_cacheable(template) and template.metadata.cache_serializable):
             return
         try:
-            key = memoization.key(template, self._literals.get(running.places.inputs(node)))
+            key = memoization.key(template, self._inputs.of(running, node))
             memoization.release(self._database, key, reservation_owner(running, node))
         except (hashing.CacheKeyError, errors.NotFound) as error:
             _LOG.warning(

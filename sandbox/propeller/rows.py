@@ -16,10 +16,18 @@ from sandbox.propeller import memoization
 from sandbox.propeller.core.failures import Failure
 from sandbox.propeller.core.graph import NodeKind
 from sandbox.propeller.core.state import Attempt, ExecutionPhase, Node, NodePhase
+from sandbox.propeller.elements import elements_of
 from sandbox.propeller.running import Running
 from sandbox.store.projections import ExecutionRow, NodeRow, TaskRow
 
 _MIB = 1024 * 1024
+_UNATTEMPTED = {
+    NodePhase.IDLE: "UNDEFINED",
+    NodePhase.SUCCEEDED: "SUCCEEDED",
+    NodePhase.FAILED: "FAILED",
+    NodePhase.ABORTED: "ABORTED",
+}
+"""How an element without an attempt is shown: not begun, found in the catalog, refused, aborted in time."""
 _NODE_PHASES = {
     NodePhase.IDLE: "UNDEFINED",
     NodePhase.WAITING: "UNDEFINED",
@@ -107,7 +115,7 @@ def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -
 
 def task_row(running: Running, node: Node, attempt: Attempt, node_row_id: int) -> TaskRow:
     """A task execution as it stands."""
-    task = node.spec.proto.task_node.reference_id
+    task = node.template.id
     return TaskRow(
         execution_id=running.id,
         node_execution_id=node_row_id,
@@ -127,6 +135,35 @@ def task_row(running: Running, node: Node, attempt: Attempt, node_row_id: int) -
         updated_at=attempt.updated_at,
         duration=_seconds(attempt.started_at, attempt.ended_at),
     )
+
+
+def _external_resources(running: Running, node: Node) -> list[event_pb2.ExternalResourceInfo]:
+    """The elements of an array node, as its one task execution tells of them."""
+    execution = running.execution.name
+    prefix = names.unique_task_name(execution, node.unique_id, node.attempt.number)
+    found = []
+    for element in elements_of(running, node):
+        attempt = element.attempts[-1] if element.attempts else None
+        number = 0 if attempt is None else attempt.number
+        phase = _UNATTEMPTED.get(element.phase, "QUEUED") if attempt is None else attempt.phase
+        found.append(
+            event_pb2.ExternalResourceInfo(
+                external_id=f"{prefix}-n{element.index}-{number}",
+                index=element.index,
+                retry_attempt=number,
+                phase=execution_pb2.TaskExecution.Phase.Value(phase),
+                cache_status=element.cache,
+                logs=() if attempt is None else _logs(attempt, f"-{element.index}"),
+            )
+        )
+    return found
+
+
+def _logs(attempt: Attempt, suffix: str = "") -> list[execution_pb2.TaskLog]:
+    return [
+        execution_pb2.TaskLog(uri=uri, name=name + suffix, message_format=execution_pb2.TaskLog.UNKNOWN)
+        for name, uri in attempt.logs
+    ]
 
 
 def over_limit(attempt: Attempt) -> str:
@@ -182,6 +219,7 @@ def _describe_task(running: Running, node: Node, closure: node_execution_pb2.Nod
 
 def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execution_pb2.TaskExecutionClosure:
     template = node.template
+    is_array = node.spec.kind is NodeKind.ARRAY
     reasons = list(attempt.reasons)
     warning = over_limit(attempt)
     if warning:
@@ -190,13 +228,10 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
         phase=execution_pb2.TaskExecution.Phase.Value(attempt.phase),
         created_at=_timestamp(attempt.created_at),
         updated_at=_timestamp(attempt.updated_at),
-        logs=[
-            execution_pb2.TaskLog(uri=uri, name=name, message_format=execution_pb2.TaskLog.UNKNOWN)
-            for name, uri in attempt.logs
-        ],
+        logs=_logs(attempt),
         reason=reasons[-1][1] if reasons else "",
         reasons=[task_execution_pb2.Reason(occurred_at=_timestamp(at), message=text) for at, text in reasons],
-        task_type=template.type,
+        task_type="container_array" if is_array else template.type,
         metadata=_task_metadata(running, node, attempt, template.type),
         event_version=1,
     )
@@ -213,6 +248,9 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
     if known:
         values = {name: struct_pb2.Value(number_value=value) for name, value in known.items()}
         closure.custom_info.CopyFrom(struct_pb2.Struct(fields=values))
+    if is_array:
+        closure.metadata.plugin_identifier = "k8s-array"
+        closure.metadata.external_resources.extend(_external_resources(running, node))
     return closure
 
 

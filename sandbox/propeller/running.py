@@ -43,6 +43,8 @@ class Running:
         self.attempts_changed: dict[tuple[int, int], None] = {}
         self.dynamic_workflows: dict[int, bytes] = {}
         """`admin.DynamicWorkflowNodeMetadata` of nodes that unfold, to be stored with their rows."""
+        self.arrays_changed: set[int] = set()
+        """Array nodes whose elements changed, and whose task execution will say so before long."""
         self.durable: list[commands.Command] = []
         """Commands to be carried out once the events are stored."""
         self.dropped = False
@@ -109,12 +111,16 @@ class Places:
         """The node's folder: at the top, or inside its owner's."""
         if node.owner < 0:
             return self._root.node(node.spec.node_id)
+        if node.index >= 0:
+            return self._inside(node.owner).element(node.index)
         return self._inside(node.owner).child(node.spec.node_id)
 
     def inputs(self, node: Node) -> str:
-        """Its inputs.pb."""
+        """Its inputs.pb; an element of an array mostly reads its array's."""
         if node.spec.kind is NodeKind.START:
             return self.outputs(node)
+        if node.index >= 0 and not node.spec.own_inputs:
+            return self.inputs(self._state.nodes[node.owner])
         return self.node(node).inputs
 
     def attempt(self, node: Node, number: int) -> paths.AttemptPaths:

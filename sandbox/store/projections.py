@@ -208,6 +208,9 @@ RETURNING execution_id
 _WRITE_NODES = _nodes_sql("true")
 _WRITE_TASKS = _tasks_sql("true")
 _WRITE_EXECUTIONS = _executions_sql("true")
+_REFRESH_TASKS = _tasks_sql(
+    "v.execution_id IN (SELECT id FROM executions WHERE lease_owner = %s AND NOT terminal)"
+)
 _COMMIT_NODES = _nodes_sql(f"v.execution_id {_APPENDED}")
 _COMMIT_TASKS = _tasks_sql(f"v.execution_id {_APPENDED}")
 _COMMIT_EXECUTIONS = _executions_sql(f"v.id {_APPENDED}")
@@ -257,6 +260,11 @@ def write_nodes(connection: Connection, rows: Sequence[NodeRow]) -> None:
 def write_tasks(connection: Connection, rows: Sequence[TaskRow]) -> None:
     """Insert task executions, or bring them up to date."""
     connection.exec_driver_sql(_WRITE_TASKS, _columns(rows))
+
+
+def refresh_tasks(connection: Connection, owner: str, rows: Sequence[TaskRow]) -> None:
+    """Bring task executions up to date, without an event: those of executions that `owner` leases."""
+    connection.exec_driver_sql(_REFRESH_TASKS, (*_columns(rows), owner))
 
 
 def write_executions(connection: Connection, rows: Sequence[ExecutionRow]) -> None:

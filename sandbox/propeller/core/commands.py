@@ -3,7 +3,8 @@
 Two classes, by when they may be carried out:
 
 - *Free* commands change nothing that can't be done again (they read, compute, write objects whose content is
-  determined, or write rows in the transaction of the events): `PrepareNode`, `ConcludeDynamic` and the
+  determined, or write rows in the transaction of the events): `PrepareNode`, `GatherElements`,
+  `ConcludeDynamic` and the
   `Record…` commands. The shell carries them out at once.
 - *Durable* commands act on the world: they are carried out only after the event that caused them was
   committed, and again after a restart (`machine.outstanding`), so whoever carries them out must recognise
@@ -52,6 +53,22 @@ class RecordAttempt:
 
     node: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordElement:
+    """An element of an array changed: its array's task execution tells of it, if need be a little later.
+    Free.
+    """
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatherElements:
+    """Put the outputs of an array's elements together; answer with ElementsGathered. Free."""
+
+    node: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +136,8 @@ Command = (
     | RecordExecution
     | RecordNode
     | RecordAttempt
+    | RecordElement
+    | GatherElements
     | StartAttempt
     | AbortAttempt
     | ForgetAttempt

@@ -44,6 +44,8 @@ class NodePrepared:
     """A branch: the position of the case that it takes."""
     outputs: bool = False
     """Whether there are outputs (a cache hit, or the end of a workflow)."""
+    size: int = 0
+    """An array: how many elements it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,15 @@ class ChildEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementsGathered:
+    """The outputs of an array's elements are where the array has its outputs, or could not be put there."""
+
+    at: int
+    node: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A deadline that was asked for has passed."""
 
@@ -178,6 +189,7 @@ Event = (
     | DynamicConcluded
     | ChildStarted
     | ChildEnded
+    | ElementsGathered
     | TimerFired
     | AbortRequested
     | ExecutionFailed
@@ -193,6 +205,7 @@ _TAGS: dict[type[Any], str] = {
     DynamicConcluded: "concluded",
     ChildStarted: "child",
     ChildEnded: "child_ended",
+    ElementsGathered: "gathered",
     TimerFired: "timer",
     AbortRequested: "abort",
     ExecutionFailed: "failed",

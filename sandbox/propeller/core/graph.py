@@ -38,6 +38,8 @@ class NodeKind(enum.IntEnum):
     LAUNCH_PLAN = 5
     GATE = 6
     ARRAY = 7
+    ELEMENT = 8
+    """An element of an array node: not in any template, laid out once the array's length is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,12 @@ class GraphNode:
     """What a task node runs."""
     subworkflow: int = -1
     """The position of its template in `ClosureGraph.workflows`."""
+    element: GraphNode | None = None
+    """An array: what each of its elements is; None where it maps something else than a task."""
+    own_inputs: bool = False
+    """An element: whether it reads inputs of its own, not the array's whole lists at its index."""
+    needs_preparing: bool = False
+    """An element: whether something must be written or asked before it can start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +209,10 @@ class _Builder:
     ) -> GraphNode:
         kind = _kind(proto)
         task = self._task_of(proto) if kind is NodeKind.TASK else None
+        element = self._element(index, proto) if kind is NodeKind.ARRAY else None
         metadata = proto.metadata
+        if element is not None:
+            task = element.task
         return GraphNode(
             index=index,
             node_id=NodeId(proto.id),
@@ -213,9 +224,40 @@ class _Builder:
             inner=self._inner[index],
             max_attempts=_max_attempts(metadata, task),
             interruptible=_interruptible(metadata, task),
-            timeout=_timeout(metadata, task),
+            timeout=_timeout(metadata, task) if element is None else 0,
             task=task,
             subworkflow=self._subworkflow_of(proto) if kind is NodeKind.SUBWORKFLOW else -1,
+            element=element,
+        )
+
+    def _element(self, index: int, proto: workflow_pb2.Node) -> GraphNode | None:
+        """What the elements of an array node have in common. What the array node says goes before what the
+        mapped node says.
+        """
+        array = proto.array_node
+        mapped = array.node
+        if mapped.WhichOneof("target") != "task_node":
+            return None
+        task = self._task_of(mapped)
+        metadata = workflow_pb2.NodeMetadata()
+        metadata.CopyFrom(mapped.metadata)
+        metadata.MergeFrom(proto.metadata)
+        own_inputs = (
+            array.is_original_sub_node_interface.value
+            or array.data_mode == workflow_pb2.ArrayNode.INDIVIDUAL_INPUT_FILES
+        )
+        return GraphNode(
+            index=index,
+            node_id=NodeId(proto.id),
+            kind=NodeKind.ELEMENT,
+            proto=mapped,
+            inner=True,
+            max_attempts=_max_attempts(metadata, task),
+            interruptible=_interruptible(metadata, task),
+            timeout=_timeout(metadata, task),
+            task=task,
+            own_inputs=own_inputs,
+            needs_preparing=own_inputs or bool(task.metadata.discoverable),
         )
 
     def _task_of(self, proto: workflow_pb2.Node) -> tasks_pb2.TaskTemplate:

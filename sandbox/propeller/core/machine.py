@@ -11,17 +11,30 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from sandbox.propeller.core import commands, events
 from sandbox.propeller.core.graph import ClosureGraph, NodeKind
-from sandbox.propeller.core.kinds import boundary, branch, launch_plan, subworkflow, task, unsupported
+from sandbox.propeller.core.kinds import (
+    array,
+    boundary,
+    branch,
+    element,
+    launch_plan,
+    subworkflow,
+    task,
+    unsupported,
+)
 from sandbox.propeller.core.state import ExecutionPhase, Node, NodePhase, Parameters, ScopePhase, State
 from sandbox.propeller.core.step import Kind, Step
 
 _TASK = task.TaskKind()
+_ELEMENT = element.ElementKind()
+_ARRAY = array.ArrayKind()
 _LAUNCH_PLAN = launch_plan.LaunchPlanKind()
+_ATTEMPTING: Mapping[NodeKind, task.TaskKind] = {NodeKind.TASK: _TASK, NodeKind.ELEMENT: _ELEMENT}
+"""The kinds whose nodes make attempts with an executor."""
 KINDS: Mapping[NodeKind, Kind] = {
     NodeKind.START: boundary.StartKind(),
     NodeKind.END: boundary.EndKind(),
@@ -30,7 +43,8 @@ KINDS: Mapping[NodeKind, Kind] = {
     NodeKind.BRANCH: branch.BranchKind(),
     NodeKind.LAUNCH_PLAN: _LAUNCH_PLAN,
     NodeKind.GATE: unsupported.UnsupportedKind("a gate (approve, wait_for_input or sleep)"),
-    NodeKind.ARRAY: unsupported.UnsupportedKind("an array node (map_task)"),
+    NodeKind.ARRAY: _ARRAY,
+    NodeKind.ELEMENT: _ELEMENT,
 }
 
 
@@ -79,7 +93,7 @@ def outstanding(state: State) -> list[commands.Command]:
     wanted.extend(
         commands.ForgetAttempt(node.number, attempt.number)
         for node in state.nodes
-        if node.spec.kind is NodeKind.TASK
+        if node.spec.kind in _ATTEMPTING
         for attempt in node.attempts
         if attempt.is_terminal
     )
@@ -126,35 +140,35 @@ def _node_refused(step: Step, event: events.NodeRefused) -> bool:
     return True
 
 
-def _current(step: Step, kind: NodeKind, number: int, attempt: int) -> Node | None:
+def _current(step: Step, kinds: Container[NodeKind], number: int, attempt: int) -> Node | None:
     """The node, if it is under way and this attempt of it is the current one and not over."""
     node = _live(step, number)
-    if node is None or node.spec.kind is not kind or not node.attempts:
+    if node is None or node.spec.kind not in kinds or not node.attempts:
         return None
     return node if node.attempt.number == attempt and not node.attempt.is_terminal else None
 
 
 def _attempt_updated(step: Step, event: events.AttemptUpdated) -> bool:
-    node = _current(step, NodeKind.TASK, event.node, event.attempt)
+    node = _current(step, _ATTEMPTING, event.node, event.attempt)
     if node is None or not task.moves_on(node.attempt, event):
         return False
-    _TASK.updated(step, node, event)
+    _ATTEMPTING[node.spec.kind].updated(step, node, event)
     return True
 
 
 def _attempt_finished(step: Step, event: events.AttemptFinished) -> bool:
-    node = _current(step, NodeKind.TASK, event.node, event.attempt)
+    node = _current(step, _ATTEMPTING, event.node, event.attempt)
     if node is None:
         return False
-    _TASK.finished(step, node, event)
+    _ATTEMPTING[node.spec.kind].finished(step, node, event)
     return True
 
 
 def _attempt_aborted(step: Step, event: events.AttemptAborted) -> bool:
-    node = _current(step, NodeKind.TASK, event.node, event.attempt)
+    node = _current(step, _ATTEMPTING, event.node, event.attempt)
     if node is None:
         return False
-    _TASK.aborted(step, node, event)
+    _ATTEMPTING[node.spec.kind].aborted(step, node, event)
     return True
 
 
@@ -169,7 +183,7 @@ def _dynamic_concluded(step: Step, event: events.DynamicConcluded) -> bool:
 
 
 def _child_started(step: Step, event: events.ChildStarted) -> bool:
-    node = _current(step, NodeKind.LAUNCH_PLAN, event.node, event.attempt)
+    node = _current(step, (NodeKind.LAUNCH_PLAN,), event.node, event.attempt)
     if node is None or node.child is not None:
         return False
     _LAUNCH_PLAN.started(step, node, event)
@@ -177,10 +191,18 @@ def _child_started(step: Step, event: events.ChildStarted) -> bool:
 
 
 def _child_ended(step: Step, event: events.ChildEnded) -> bool:
-    node = _current(step, NodeKind.LAUNCH_PLAN, event.node, event.attempt)
+    node = _current(step, (NodeKind.LAUNCH_PLAN,), event.node, event.attempt)
     if node is None:
         return False
     _LAUNCH_PLAN.ended(step, node, event)
+    return True
+
+
+def _elements_gathered(step: Step, event: events.ElementsGathered) -> bool:
+    node = _live(step, event.node)
+    if node is None or node.elements is None or not node.elements.gathering:
+        return False
+    _ARRAY.gathered(step, node, event)
     return True
 
 
@@ -213,6 +235,7 @@ _HANDLERS: dict[type[Any], Callable[[Step, Any], bool]] = {
     events.DynamicConcluded: _dynamic_concluded,
     events.ChildStarted: _child_started,
     events.ChildEnded: _child_ended,
+    events.ElementsGathered: _elements_gathered,
     events.TimerFired: _timer_fired,
     events.AbortRequested: _abort_requested,
     events.ExecutionFailed: _execution_failed,

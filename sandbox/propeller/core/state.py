@@ -130,6 +130,28 @@ class Attempt:
         return self.phase in TERMINAL_ATTEMPT_PHASES
 
 
+@dataclass(slots=True)
+class Elements:
+    """The elements of an array node that runs: the nodes `base` … `base + size - 1`."""
+
+    base: int
+    size: int
+    minimum: int
+    """How many must succeed."""
+    started: int = 0
+    """How many began: they begin in order."""
+    succeeded: int = 0
+    failed: int = 0
+    live: dict[int, None] = field(default_factory=dict)
+    """Those under way, by number."""
+    failures: list[tuple[int, Failure]] = field(default_factory=list)
+    """Index and failure of the first that failed."""
+    failing: bool = False
+    """Whether too many failed, and what still runs is being aborted."""
+    gathering: bool = False
+    """Whether all is done but putting the outputs together."""
+
+
 class Node:
     """A node of a scope, under way or not. `number` and `scope` are places in the state's lists."""
 
@@ -141,8 +163,10 @@ class Node:
         "catalog",
         "child",
         "created_at",
+        "elements",
         "ended_at",
         "failure",
+        "index",
         "number",
         "outputs",
         "outputs_uri",
@@ -159,12 +183,16 @@ class Node:
         "waits_for",
     )
 
-    def __init__(self, number: int, scope: int, spec: GraphNode, owner: int) -> None:
+    def __init__(self, number: int, scope: int, spec: GraphNode, owner: int, index: int = -1) -> None:
         self.number = number
+        self.index = index
+        """An element of an array: its place there; -1: it is none."""
         self.scope = scope
         self.spec = spec
         self.owner = owner
-        """The node inside of which it is: a subworkflow, a dynamic node or the branch that took it, or -1."""
+        """The node inside of which it is: a subworkflow, a dynamic node, the branch that took it, or the
+        array whose element it is; -1: none.
+        """
         self.phase = NodePhase.IDLE
         self.waits_for = spec.dependencies
         """How many of the nodes that it needs are not finished."""
@@ -193,6 +221,8 @@ class Node:
         """Whether it has outputs, at `Places.outputs`."""
         self.outputs_uri = ""
         """Set when the outputs are somewhere else than in the node's own folder: in a child execution's."""
+        self.elements: Elements | None = None
+        """An array, once its length is known."""
         self.failure: Failure | None = None
         self.created_at = 0
         self.started_at = 0
@@ -336,6 +366,20 @@ def _node(node: Node) -> list[Any]:
         _failure(node.failure),
         [node.created_at, node.started_at, node.ended_at],
         [_attempt(attempt) for attempt in node.attempts],
+        node.index,
+        _elements(node.elements),
+    ]
+
+
+def _elements(elements: Elements | None) -> list[Any] | None:
+    if elements is None:
+        return None
+    return [
+        [elements.base, elements.size, elements.minimum],
+        [elements.started, elements.succeeded, elements.failed],
+        list(elements.live),
+        [[index, _failure(failure)] for index, failure in elements.failures],
+        [elements.failing, elements.gathering],
     ]
 
 

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 from sandbox.idl import names
+from sandbox.idl.identifiers import UniqueNodeId
 from sandbox.propeller.core import commands, events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import ClosureGraph, NodeKind
-from sandbox.propeller.core.state import TIMED_OUT, ExecutionPhase, Node, NodePhase, Scope, ScopePhase, State
+from sandbox.propeller.core.state import (
+    TIMED_OUT,
+    Elements,
+    ExecutionPhase,
+    Node,
+    NodePhase,
+    Scope,
+    ScopePhase,
+    State,
+)
 
 AUTO_ABORT = "Some node execution failed, auto-abort."
 _BLOCKING = frozenset({NodePhase.FAILED, NodePhase.SKIPPED, NodePhase.TIMED_OUT, NodePhase.ABORTED})
@@ -40,6 +50,13 @@ class Kind(Protocol):
         """What must be asked for again after a restart, now that the node is under way and prepared."""
 
 
+class ElementsKind(Kind, Protocol):
+    """A kind whose nodes have elements."""
+
+    def element_ended(self, step: Step, node: Node, element: Node) -> None:
+        """One of its elements came to its end."""
+
+
 class Step:
     """What one event does."""
 
@@ -60,12 +77,18 @@ class Step:
     def record(self, node: Node) -> None:
         """The node's row changed."""
         node.updated_at = self.at
+        if node.index >= 0:
+            self._record_element(node)
+            return
         self.commands.append(commands.RecordNode(node.number))
 
     def record_attempt(self, node: Node) -> None:
         """The row of the node's latest attempt changed."""
         attempt = node.attempt
         attempt.updated_at = self.at
+        if node.index >= 0:
+            self._record_element(node)
+            return
         self.commands.append(commands.RecordAttempt(node.number, attempt.number))
 
     def prepare(self, node: Node) -> None:
@@ -99,6 +122,17 @@ class Step:
         node.phase = NodePhase.RUNNING
         self.record(node)
         self.open_scope(self.state.dynamic[uri], 0, node.number)
+
+    def lay_out(self, node: Node, size: int, minimum: int) -> Elements:
+        """Lay out the elements of an array node; none begins yet."""
+        spec = node.spec.element
+        if spec is None:
+            raise TypeError(f"node {node.spec.node_id} has no elements")
+        nodes = self.state.nodes
+        base = len(nodes)
+        nodes.extend(Node(base + index, node.scope, spec, node.number, index) for index in range(size))
+        node.elements = Elements(base, size, minimum)
+        return node.elements
 
     def ready(self, node: Node) -> None:
         """Nothing holds the node back: it begins, or waits for a slot, or is skipped."""
@@ -214,10 +248,15 @@ class Step:
             self._closing.append(scope)
 
     def _settle_inner(self, node: Node, scope: Scope) -> None:
-        """A case of a branch decides the branch; the failure node decides its scope."""
+        """A case of a branch decides the branch, an element is counted by its array; the failure node decides
+        its scope.
+        """
         if node.owner < 0 or node.number == scope.base + scope.graph.failure_node:
             return
         branch = self.state.nodes[node.owner]
+        if branch.elements is not None:
+            cast(ElementsKind, self._kinds[branch.spec.kind]).element_ended(self, branch, node)
+            return
         if branch.child != node.number or branch.phase.is_terminal:
             return
         if node.phase is NodePhase.SUCCEEDED:
@@ -311,6 +350,10 @@ class Step:
             node.unique_id = names.unique_node_id(None, 0, node.spec.node_id)
         else:
             owner = self.state.nodes[node.owner]
+            if node.index >= 0:
+                # Never hashed: two elements of one array must not get the same name.
+                node.unique_id = UniqueNodeId(f"{owner.unique_id}-0-n{node.index}")
+                return
             node.unique_id = names.unique_node_id(owner.unique_id, owner.inner_attempt, node.spec.node_id)
 
     def _end(self, node: Node, phase: NodePhase) -> None:
@@ -324,6 +367,10 @@ class Step:
         node.ended_at = self.at
         self.record(node)
         self._settling.append(node)
+
+    def _record_element(self, node: Node) -> None:
+        self.state.nodes[node.owner].attempt.version += 1
+        self.commands.append(commands.RecordElement(node.number))
 
     def _take_slot(self) -> bool:
         limit = self.state.parameters.max_parallelism

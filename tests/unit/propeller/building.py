@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flyteidl.admin import launch_plan_pb2
 from flyteidl.core import (
@@ -117,6 +118,50 @@ def launch_plan(node_id: str, source: str | int, name: str) -> workflow_pb2.Node
     node = _node(node_id, source, (), None, 0)
     node.workflow_node.launchplan_ref.CopyFrom(identifier(identifier_pb2.LAUNCH_PLAN, name))
     return node
+
+
+XS = interface_pb2.VariableMap(
+    variables={
+        "x": interface_pb2.Variable(type=types_pb2.LiteralType(collection_type=INTEGER)),
+    }
+)
+
+
+def mapped(name: str = "mapped", **more: Any) -> tasks_pb2.TaskTemplate:
+    """A task as flytekit's `map_task` declares it: from a list of x to a list of x."""
+    interface = interface_pb2.TypedInterface(inputs=XS, outputs=XS)
+    return task(name, **{"interface": interface, **more})
+
+
+def several(values: Sequence[int]) -> list[literals_pb2.Binding]:
+    """x bound to a list of numbers."""
+    items = [literals_pb2.BindingData(scalar=integer(value).scalar) for value in values]
+    return bind_list(items)
+
+
+def bind_list(items: Sequence[literals_pb2.BindingData]) -> list[literals_pb2.Binding]:
+    collection = literals_pb2.BindingDataCollection(bindings=items)
+    return [literals_pb2.Binding(var="x", binding=literals_pb2.BindingData(collection=collection))]
+
+
+def array(
+    node_id: str,
+    inputs: Sequence[literals_pb2.Binding],
+    template: tasks_pb2.TaskTemplate,
+    *,
+    after: Sequence[str] = (),
+    **more: Any,
+) -> workflow_pb2.Node:
+    """An array node; `more` goes into `core.ArrayNode`."""
+    inner = workflow_pb2.Node(id=template.id.name, inputs=inputs)
+    inner.task_node.reference_id.CopyFrom(template.id)
+    return workflow_pb2.Node(
+        id=node_id,
+        metadata=workflow_pb2.NodeMetadata(name=node_id),
+        inputs=inputs,
+        upstream_node_ids=after,
+        array_node=workflow_pb2.ArrayNode(node=inner, **more),
+    )
 
 
 def less_than(limit: int) -> condition_pb2.BooleanExpression:

@@ -8,12 +8,23 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from flyteidl.core import compiler_pb2
+from flyteidl.core import compiler_pb2, workflow_pb2
 
 from sandbox.propeller.core import events, graph, machine, retries
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
+from sandbox.propeller.core.kinds.array import min_successes
 from sandbox.propeller.core.state import Attempt, ExecutionPhase, Node, NodePhase, Parameters, State
-from tests.unit.propeller.building import branch, compile, run, subworkflow, task, workflow
+from tests.unit.propeller.building import (
+    array,
+    branch,
+    compile,
+    mapped,
+    run,
+    several,
+    subworkflow,
+    task,
+    workflow,
+)
 from tests.unit.propeller.world import EXECUTION, World
 
 EVERY_EVENT: list[events.Event] = [
@@ -30,6 +41,9 @@ EVERY_EVENT: list[events.Event] = [
     events.AttemptAborted(6, 7, 0, "why"),
     events.ChildStarted(7, 7, 0, "child"),
     events.ChildEnded(8, 7, 0, "s3://b/k", None, False),
+    events.NodePrepared(8, 7, size=5),
+    events.ElementsGathered(8, 7),
+    events.ElementsGathered(8, 7, Failure("C", "m", SYSTEM)),
     events.TimerFired(9, 7, "active"),
     events.AbortRequested(10, "cause", "me"),
     events.ExecutionFailed(11, Failure("C", "m")),
@@ -177,7 +191,30 @@ def calls_per_event(size: int) -> float:
     nodes = [run(f"n{i}", f"n{i - layer}" if i >= layer else "start-node") for i in range(size)]
     nodes[0] = subworkflow("n0", "start-node", "inner")
     built = graph.build(compile(workflow("layers", nodes, f"n{size - 1}"), subworkflows=[inner]))
-    world = World(built, random.Random(1), lambda node, attempt: None, watchful=False)
+    return calls_of(World(built, random.Random(1), lambda node, attempt: None, watchful=False))
+
+
+def calls_per_element_event(size: int, parallelism: int) -> float:
+    """The same for an array of so many elements, every tenth of which fails."""
+    template = mapped()
+    nodes = [
+        array("n0", several([1]), template, parallelism=parallelism, min_success_ratio=0.5),
+        run("n1", after=["n0"]),
+    ]
+    built = graph.build(compile(workflow("mapping", nodes, "n1"), [template]))
+    failure = Failure("Boom", "it went boom")
+    return calls_of(
+        World(
+            built,
+            random.Random(1),
+            lambda node, attempt: failure if node.index % 10 == 9 else None,
+            sizes=lambda node: size,
+            watchful=False,
+        )
+    )
+
+
+def calls_of(world: World) -> float:
     calls = 0
 
     def count(frame: FrameType, event: str, argument: Any) -> None:
@@ -196,6 +233,30 @@ def calls_per_event(size: int) -> float:
 
 def test_a_step_costs_the_same_in_a_small_graph_and_in_a_large_one() -> None:
     assert calls_per_event(2000) == pytest.approx(calls_per_event(50), rel=0.1)
+
+
+@pytest.mark.parametrize("parallelism", [0, 10])
+def test_an_element_costs_the_same_in_a_short_list_and_in_a_long_one(parallelism: int) -> None:
+    short, long = (calls_per_element_event(size, parallelism) for size in (50, 1500))
+    assert long == pytest.approx(short, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "size", "wanted"),
+    [
+        ({}, 5, 5),
+        ({"min_successes": 3}, 5, 3),
+        ({"min_success_ratio": 0.6}, 10, 6),
+        ({"min_success_ratio": 0.07}, 100, 7),
+        ({"min_success_ratio": 0.5}, 5, 3),
+        ({"min_success_ratio": 1.0}, 7, 7),
+        ({"min_success_ratio": 0.9}, 0, 0),
+    ],
+)
+def test_a_ratio_asks_for_as_many_elements_as_it_says(
+    criterion: dict[str, float], size: int, wanted: int
+) -> None:
+    assert min_successes(workflow_pb2.ArrayNode(**criterion), size) == wanted  # type: ignore[arg-type]
 
 
 def test_a_task_is_not_prepared_before_it_has_a_slot() -> None:

@@ -7,19 +7,25 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from flyteidl.core import workflow_pb2
+from flyteidl.core import interface_pb2, workflow_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.propeller.core import events, graph, machine
 from sandbox.propeller.core.state import ExecutionPhase, Node, NodePhase, State, snapshot
 from tests.unit.propeller import building
-from tests.unit.propeller.world import World, flaky
+from tests.unit.propeller.world import ATTEMPTING, World, flaky
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**32)
 sizes = st.integers(1, 12)
 RETRYING = building.task("retrying", retries=2)
+# What the types are does not matter here; this way everything can be bound to everything.
+TYPES = interface_pb2.TypedInterface(inputs=building.XS, outputs=building.ONE)
+MAPPED = [
+    building.mapped("mapped", retries=1, interface=TYPES),
+    building.mapped("cached", cache=True, interface=TYPES),
+]
 
 
 def random_nodes(
@@ -41,13 +47,29 @@ def random_nodes(
             ]
             last = building.run(f"c{index}c", source) if chance.random() < 0.5 else "no case"
             nodes.append(building.branch(name, source, cases, last))
-        elif kind < 0.5:
+        elif kind < 0.4:
+            nodes.append(random_array(chance, name, source, run_all=not timeouts))
+        elif kind < 0.55:
             nodes.append(building.launch_plan(name, source, "child"))
         else:
             template = RETRYING if chance.random() < 0.5 else building.task()
             timeout = 0.001 if timeouts and chance.random() < 0.05 else 0
             nodes.append(building.run(name, source, template, after=after, timeout=timeout))
     return nodes
+
+
+def random_array(chance: random.Random, name: str, source: str, *, run_all: bool) -> workflow_pb2.Node:
+    """An array node; without `run_all` it may abort elements, and the order decides which."""
+    criteria: list[dict[str, float | int]] = [{}, {"min_successes": 2}, {"min_success_ratio": 0.6}]
+    return building.array(
+        name,
+        building.several([1, 2, 3]),
+        chance.choice(MAPPED),
+        after=[] if source == "start-node" else [source],
+        parallelism=chance.choice([0, 1, 2]),
+        run_all_sub_nodes=run_all or chance.random() < 0.3,
+        **chance.choice(criteria),
+    )
 
 
 def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> graph.ClosureGraph:
@@ -62,7 +84,7 @@ def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> grap
         result = f"n{len(nodes) - 1}"
         templates.append(building.workflow(level, nodes, result, fail_fast=fast, on_failure=cleanup))
     *inside, outer = templates
-    return graph.build(building.compile(outer, [RETRYING], inside, plans=["child"]))
+    return graph.build(building.compile(outer, [RETRYING, *MAPPED], inside, plans=["child"]))
 
 
 MADE = ("s3://b/made-0", "s3://b/made-1")
@@ -93,6 +115,7 @@ def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0
             for place, uri in enumerate(MADE)
         },
         unfolds=lambda node, state: made_by(seed, node, state),
+        sizes=lambda node: random.Random(f"{seed} {node.unique_id}").choice([0, 1, 5]),
         cases=lambda node: random.Random(f"{seed} {node.unique_id}").randint(0, 2),
         **arguments,  # type: ignore[arg-type]
     )
@@ -108,7 +131,7 @@ def check_end(one: World, state: State) -> None:
     for node in state.nodes:
         assert node.phase in (NodePhase.IDLE, NodePhase.WAITING) or node.phase.is_terminal
         assert [attempt.number for attempt in node.attempts] == list(range(len(node.attempts)))
-        assert all(attempt.is_terminal for attempt in node.attempts if node.spec.kind is graph.NodeKind.TASK)
+        assert all(attempt.is_terminal for attempt in node.attempts if node.spec.kind in ATTEMPTING)
     if state.phase is ExecutionPhase.SUCCEEDED:
         assert state.failure is None
         assert state.outputs

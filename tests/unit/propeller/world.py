@@ -19,6 +19,7 @@ from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import ClosureGraph, NodeKind
 from sandbox.propeller.core.state import Node, Parameters, State, snapshot
 
+ATTEMPTING = (NodeKind.TASK, NodeKind.ELEMENT)
 EXECUTION = ExecutionId("flytesnacks", "development", "e1")
 Outcome = Callable[[Node, int], Failure | None]
 
@@ -37,6 +38,8 @@ class World:
     cached: frozenset[str] = frozenset()
     """Nodes (ids in their template) whose outputs are in the catalog."""
     cases: Callable[[Node], int] = lambda node: 0
+    sizes: Callable[[Node], int] = lambda node: 3
+    """How many elements an array has."""
     abort_after: int | None = None
     """After how many events someone wants the execution to end."""
 
@@ -52,6 +55,8 @@ class World:
     mail: list[events.Event] = field(default_factory=list)
     known: dict[tuple[str, int], str] = field(default_factory=dict)
     """Attempts and children ever started: running, done, aborted."""
+    elements: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Attempts of elements, with the number of their array."""
     clock: int = 1
     closed: int = 0
 
@@ -130,6 +135,10 @@ class World:
                 self.mail.append(self.prepared(self.state.nodes[number]))
             case commands.ConcludeDynamic(number, attempt):
                 self.mail.append(events.DynamicConcluded(self.now(), number, attempt, outputs=True))
+            case commands.GatherElements(number):
+                self.mail.append(events.ElementsGathered(self.now(), number))
+            case commands.RecordElement(number):
+                assert self.state.nodes[number].index >= 0
             case commands.RecordNode() | commands.RecordAttempt() | commands.RecordExecution():
                 pass
             case _:
@@ -138,6 +147,10 @@ class World:
     def prepared(self, node: Node) -> events.Event:
         if node.spec.node_id in self.cached and node.spec.kind is NodeKind.TASK:
             return events.NodePrepared(self.now(), node.number, cache=catalog_pb2.CACHE_HIT, outputs=True)
+        if node.index >= 0 and self.state.nodes[node.owner].spec.node_id in self.cached and node.index % 2:
+            return events.NodePrepared(self.now(), node.number, cache=catalog_pb2.CACHE_HIT, outputs=True)
+        if node.spec.kind is NodeKind.ARRAY:
+            return events.NodePrepared(self.now(), node.number, size=self.sizes(node))
         if node.spec.kind is NodeKind.BRANCH:
             case = self.cases(node)
             if case >= len(node.spec.cases):
@@ -170,9 +183,8 @@ class World:
         assert not self.state.is_terminal
         if key not in self.known:
             self.known[key] = "running"
-            running = sum(status == "running" for status in self.known.values())
-            assert not self.max_parallelism or running <= self.max_parallelism
-        is_task = node.spec.kind is NodeKind.TASK
+            self.check_limits(node, key)
+        is_task = node.spec.kind in ATTEMPTING
         if is_task:
             self.mail.append(events.AttemptUpdated(self.now(), node.number, attempt, "RUNNING"))
         else:
@@ -182,6 +194,20 @@ class World:
         else:
             self.mail.append(self.end(node, attempt))
 
+    def check_limits(self, node: Node, key: tuple[str, int]) -> None:
+        """Elements count against their array's limit, anything else against the execution's."""
+        if node.index < 0:
+            running = sum(
+                self.known.get(place) == "running" for place in self.known if place not in self.elements
+            )
+            assert not self.max_parallelism or running <= self.max_parallelism
+            return
+        self.elements.setdefault(key, node.owner)
+        array = self.state.nodes[node.owner]
+        limit = array.spec.proto.array_node.parallelism
+        beside = [place for place, owner in self.elements.items() if owner == node.owner]
+        assert not limit or sum(self.known[place] == "running" for place in beside) <= limit
+
     def end(self, node: Node, attempt: int) -> events.Event:
         failure = self.outcome(node, attempt)
         if node.spec.kind is NodeKind.TASK:
@@ -190,6 +216,8 @@ class World:
             return events.AttemptFinished(
                 self.now(), node.number, attempt, failure, outputs=outputs, unfolds=unfolds
             )
+        if node.spec.kind in ATTEMPTING:
+            return events.AttemptFinished(self.now(), node.number, attempt, failure, outputs=failure is None)
         uri = "" if failure else "s3://b/child"
         return events.ChildEnded(self.now(), node.number, attempt, uri, failure)
 
@@ -200,7 +228,7 @@ class World:
         self.report_abort(node, attempt)
 
     def report_abort(self, node: Node, attempt: int) -> None:
-        if node.spec.kind is NodeKind.TASK:
+        if node.spec.kind in ATTEMPTING:
             self.mail.append(events.AttemptAborted(self.now(), node.number, attempt))
         else:
             self.mail.append(events.ChildEnded(self.now(), node.number, attempt, aborted=True))
