@@ -9,7 +9,8 @@ counts the nodes that it still waits for, and the execution counts the slots in 
 
 Times are microseconds since the epoch, taken from the events; 0 means *not yet*. Amounts of memory are bytes.
 
-`snapshot` is the canonical form: two states that behave alike give the same bytes.
+`snapshot` is the canonical form: two states that behave alike give the same bytes. It covers every field of
+what is declared here by itself, and leaves out what is still as it was in the beginning.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from __future__ import annotations
 import enum
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from flyteidl.core import tasks_pb2
@@ -329,76 +331,51 @@ class State:
 
 def snapshot(state: State) -> bytes:
     """Everything that decides what happens next or what people see, in one canonical form."""
-    document = {
-        "phase": state.phase.value,
-        "failure": _failure(state.failure),
-        "abort_cause": state.abort_cause,
-        "outputs": state.outputs,
-        "times": [state.started_at, state.ended_at],
-        "applied": state.applied,
-        "slots_used": state.slots_used,
-        "waiting": list(state.waiting),
-        "scopes": [
-            [int(scope.phase), scope.base, scope.owner, list(scope.live), _failure(scope.failure)]
-            for scope in state.scopes
-        ],
-        "nodes": [_node(node) for node in state.nodes],
+    return json.dumps(picture(state), separators=(",", ":"), sort_keys=True).encode()
+
+
+def picture(value: Any) -> Any:
+    """What `snapshot` is made of: lists, text, numbers, and for each object the fields by name that are not
+    as they were in the beginning. So a field that is added later does not change the snapshots of histories
+    in which it plays no part.
+    """
+    match value:
+        case enum.Enum():
+            return value.name
+        case None | bool() | int() | str():
+            return value
+        case State():
+            return _changed(value, State(value.graph, value.parameters), State.__slots__)
+        case Scope():
+            return _changed(value, Scope(0, value.closure, 0, 0, -1), Scope.__slots__)
+        case Node():
+            return _changed(value, Node(0, 0, value.spec, -1), Node.__slots__)
+        case dict():  # in its order, which JSON would lose
+            return [key if one is None else [key, picture(one)] for key, one in value.items()]
+        case list() | tuple() | deque():
+            return [picture(one) for one in value]
+    if is_dataclass(value):
+        return _changed_fields(value)
+    raise TypeError(f"a {type(value).__name__} in the state has no canonical form")
+
+
+_FIXED = frozenset({"closure", "dynamic", "graph", "number", "parameters", "scope", "spec"})
+"""What follows from the workflow, the request or the place in the state's lists."""
+
+
+def _changed(value: Any, beginning: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {
+        name: picture(now)
+        for name in names
+        if name not in _FIXED and (now := getattr(value, name)) != getattr(beginning, name)
     }
-    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
 
 
-def _node(node: Node) -> list[Any]:
-    return [
-        int(node.phase),
-        node.unique_id,
-        node.owner,
-        node.waits_for,
-        node.blocked,
-        node.prepared,
-        node.system_failures,
-        node.child,
-        node.aborting,
-        node.reason,
-        node.cache,
-        node.catalog,
-        node.outputs,
-        node.outputs_uri,
-        _failure(node.failure),
-        [node.created_at, node.started_at, node.ended_at],
-        [_attempt(attempt) for attempt in node.attempts],
-        node.index,
-        _elements(node.elements),
-    ]
-
-
-def _elements(elements: Elements | None) -> list[Any] | None:
-    if elements is None:
-        return None
-    return [
-        [elements.base, elements.size, elements.minimum],
-        [elements.started, elements.succeeded, elements.failed],
-        list(elements.live),
-        [[index, _failure(failure)] for index, failure in elements.failures],
-        [elements.failing, elements.gathering],
-    ]
-
-
-def _attempt(attempt: Attempt) -> list[Any]:
-    return [
-        attempt.number,
-        attempt.phase,
-        attempt.version,
-        [attempt.created_at, attempt.started_at, attempt.ended_at],
-        attempt.interruptible,
-        _failure(attempt.failure),
-        attempt.outputs,
-        attempt.deck,
-        attempt.peak_memory,
-        attempt.memory_limit,
-        list(attempt.logs),
-        attempt.reasons,
-    ]
-
-
-def _failure(failure: Failure | None) -> list[Any] | None:
-    return None if failure is None else [failure.code, failure.message, failure.kind, failure.recoverable]
+def _changed_fields(value: Any) -> dict[str, Any]:
+    told = {}
+    for one in fields(value):
+        now = getattr(value, one.name)
+        usual = one.default if one.default_factory is MISSING else one.default_factory()
+        if now != usual:
+            told[one.name] = picture(now)
+    return told
