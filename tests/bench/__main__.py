@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import graphs, table
-from tests.sandboxes import Client, Sandbox, integers
+from tests.bench import engine, table
+from tests.bench.launching import run
+from tests.sandboxes import Client, Sandbox
 
 _WORKFLOWS = Path(__file__).parent.parent / "workflows" / "trivial.py"
-_SIZES = (10, 100, 1_000, 5_000)
 
 
 def main() -> None:
@@ -38,8 +37,8 @@ def main() -> None:
 
 def _ready(folder: Path, runs: int) -> Iterator[table.Row]:
     fresh, warm = [], []
-    for run in range(runs):
-        sandbox = Sandbox(folder / f"ready-{run}", f"bench-ready-{run}")
+    for at in range(runs):
+        sandbox = Sandbox(folder / f"ready-{at}", f"bench-ready-{at}")
         fresh.append(_timed_start(sandbox))
         sandbox.run("stop", "--name", sandbox.name)
         warm.append(_timed_start(sandbox))
@@ -74,8 +73,8 @@ def _executions(folder: Path, runs: int) -> Iterator[table.Row]:
             ("fan_out_of_100", "fan-out of 100 trivial tasks", "4 s, stretch 2 s", 4.0),
         )
         for plan, title, budget, limit in plans:
-            _run(client, f"workflows.trivial.{plan}", "bench")
-            samples = [_run(client, f"workflows.trivial.{plan}", "bench") for _ in range(runs)]
+            run(client, f"workflows.trivial.{plan}", "bench")
+            samples = [run(client, f"workflows.trivial.{plan}", "bench") for _ in range(runs)]
             yield table.Row(title, "s", samples, budget, limit)
         yield table.Row("idle memory, one warm environment (PSS)", "MiB", _idle(sandbox, runs))
     finally:
@@ -83,46 +82,11 @@ def _executions(folder: Path, runs: int) -> Iterator[table.Row]:
         sandbox.teardown()
 
 
-def _run(client: Client, plan: str, version: str, *, parallelism: int = 0, **inputs: int) -> float:
-    """Seconds from the request to the first look that shows success.
-
-    The looks get rarer, so that what is measured is not the looking: never more than 1 % after the end.
-    """
-    begun = time.perf_counter()
-    execution = client.create_execution(plan, version, integers(**inputs), max_parallelism=parallelism)
-    found = client.wait(execution, timeout=300, interval=0.002, patience=0.01)
-    seconds = time.perf_counter() - begun
-    if found.closure.phase != 4:  # SUCCEEDED
-        raise RuntimeError(f"{plan} did not succeed: {found.closure.error.message}")
-    return seconds
-
-
 def _idle(sandbox: Sandbox, runs: int) -> list[float]:
     return [sandbox.status()["memory"] / 2**20 for _ in range(runs)]
 
 
-def _engine(folder: Path, runs: int) -> Iterator[table.Row]:
-    sandbox = Sandbox(folder / "engine", "bench-engine")
-    client = Client(sandbox.start()["endpoints"]["target"])
-    version = uuid.uuid4().hex[:8]
-    try:
-        client.admin.CreateTask(graphs.echo_task(version))
-        for nodes in _SIZES:
-            client.admin.CreateWorkflow(graphs.workflow(nodes, version))
-            client.admin.CreateLaunchPlan(graphs.launch_plan(nodes, version))
-            _run(client, f"bench.graph_{nodes}", version, x=1)
-            samples = [
-                1000 * _run(client, f"bench.graph_{nodes}", version, x=run) / nodes for run in range(runs)
-            ]
-            yield table.Row(
-                f"engine overhead per node, {nodes:,} nodes", "ms", samples, "5 ms, stretch 1 ms", 5
-            )
-    finally:
-        client.close()
-        sandbox.teardown()
-
-
-_MEASURES = {"ready": _ready, "executions": _executions, "engine": _engine}
+_MEASURES = {"ready": _ready, "executions": _executions, "engine": engine.measure}
 
 if __name__ == "__main__":
     main()

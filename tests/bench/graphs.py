@@ -10,7 +10,12 @@ _INTEGER = types_pb2.LiteralType(simple=types_pb2.INTEGER)
 _VARIABLES = interface_pb2.VariableMap(variables={"x": interface_pb2.Variable(type=_INTEGER)})
 _INTERFACE = interface_pb2.TypedInterface(inputs=_VARIABLES, outputs=_VARIABLES)
 LAYER = 50
-"""Nodes side by side; every layer but the first depends on its neighbour in the layer above."""
+"""How many nodes a layer has, unless it is to be a chain: layers of one."""
+
+
+def name(nodes: int, width: int) -> str:
+    """Of the workflow and its launch plan."""
+    return f"bench.graph_{nodes}_by_{width}"
 
 
 def identifier(kind: int, name: str, version: str) -> identifier_pb2.Identifier:
@@ -34,10 +39,10 @@ def echo_task(version: str) -> task_pb2.TaskCreateRequest:
     return task_pb2.TaskCreateRequest(id=task_id, spec=task_pb2.TaskSpec(template=template))
 
 
-def _node(index: int, task_id: identifier_pb2.Identifier) -> core.Node:
+def _node(index: int, width: int, task_id: identifier_pb2.Identifier) -> core.Node:
     source = types_pb2.OutputReference(node_id="start-node", var="x")
-    if index >= LAYER:
-        source = types_pb2.OutputReference(node_id=f"n{index - LAYER}", var="x")
+    if index >= width:
+        source = types_pb2.OutputReference(node_id=f"n{index - width}", var="x")
     return core.Node(
         id=f"n{index}",
         metadata=core.NodeMetadata(name=f"n{index}"),
@@ -46,17 +51,17 @@ def _node(index: int, task_id: identifier_pb2.Identifier) -> core.Node:
     )
 
 
-def workflow(nodes: int, version: str) -> workflow_pb2.WorkflowCreateRequest:
-    """A layered graph of `nodes` echo tasks."""
+def workflow(nodes: int, version: str, *, width: int = LAYER) -> workflow_pb2.WorkflowCreateRequest:
+    """A graph of `nodes` echo tasks in layers: each depends on its neighbour in the layer above."""
     task_id = identifier(identifier_pb2.TASK, "bench.echo", version)
-    workflow_id = identifier(identifier_pb2.WORKFLOW, f"bench.graph_{nodes}", version)
+    workflow_id = identifier(identifier_pb2.WORKFLOW, name(nodes, width), version)
     last = types_pb2.OutputReference(node_id=f"n{nodes - 1}", var="x")
     template = core.WorkflowTemplate(
         id=workflow_id,
         metadata=core.WorkflowMetadata(),
         metadata_defaults=core.WorkflowMetadataDefaults(),
         interface=_INTERFACE,
-        nodes=[_node(index, task_id) for index in range(nodes)],
+        nodes=[_node(index, width, task_id) for index in range(nodes)],
         outputs=[literals_pb2.Binding(var="x", binding=literals_pb2.BindingData(promise=last))],
     )
     return workflow_pb2.WorkflowCreateRequest(
@@ -64,9 +69,9 @@ def workflow(nodes: int, version: str) -> workflow_pb2.WorkflowCreateRequest:
     )
 
 
-def launch_plan(nodes: int, version: str) -> launch_plan_pb2.LaunchPlanCreateRequest:
-    workflow_id = identifier(identifier_pb2.WORKFLOW, f"bench.graph_{nodes}", version)
-    plan_id = identifier(identifier_pb2.LAUNCH_PLAN, f"bench.graph_{nodes}", version)
+def launch_plan(nodes: int, version: str, *, width: int = LAYER) -> launch_plan_pb2.LaunchPlanCreateRequest:
+    workflow_id = identifier(identifier_pb2.WORKFLOW, name(nodes, width), version)
+    plan_id = identifier(identifier_pb2.LAUNCH_PLAN, name(nodes, width), version)
     parameters = interface_pb2.ParameterMap(
         parameters={"x": interface_pb2.Parameter(var=interface_pb2.Variable(type=_INTEGER), required=True)}
     )
