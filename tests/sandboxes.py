@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import execution_pb2 as core_execution
 from flyteidl.core import identifier_pb2, literals_pb2
 from flyteidl.service import admin_pb2_grpc, dataproxy_pb2_grpc
+
+from sandbox.propeller import histories
+from sandbox.propeller.archive import Archive
+from sandbox.server import roles
+from sandbox.server.config import ServerConfig
+from sandbox.store.database import Database, DatabaseSettings
 
 PROJECT, DOMAIN = "flytesnacks", "development"
 ExecutionProto = identifier_pb2.WorkflowExecutionIdentifier
@@ -109,6 +116,30 @@ class Sandbox:
         """Everything of the project, by fast registration."""
         self.pyflyte("register", "-p", PROJECT, "-d", DOMAIN, "--version", version, "workflows")
 
+    @contextmanager
+    def archive(self) -> Iterator[Archive]:
+        """Histories of its executions; its database must be up."""
+        document = json.loads((self.folder / "sandboxes" / self.name / "sandbox.json").read_text())
+        config = ServerConfig.from_json(document["server"])
+        database = Database(DatabaseSettings(config.database.url, pool_size=2))
+        try:
+            yield Archive(roles.engine_settings(config), database, roles.object_store(config))
+        finally:
+            database.close()
+
+    def audit(self) -> int:
+        """Make sure that each execution that is over is what its history says: folded again, it gives the
+        rows that people see. Returns how many there are.
+        """
+        with self.archive() as archive:
+            ended = archive.ended()
+            for execution in ended:
+                history = archive.history(execution)
+                findings = histories.verify(history) + archive.audit(execution)
+                if findings:
+                    raise AssertionError(f"{execution}: {findings}")
+        return len(ended)
+
     @property
     def client_config(self) -> Path:
         return Path(self.environ["HOME"]) / ".flyte" / f"config-{self.name}.yaml"
@@ -179,6 +210,9 @@ class Client:
                 phase = core_execution.WorkflowExecution.Phase.Name(found.closure.phase)
                 raise TimeoutError(f"{execution.name} is still {phase} after {timeout} s")
             time.sleep(max(interval, patience * (time.monotonic() - begun)))
+
+    def abort(self, execution: ExecutionProto, cause: str) -> None:
+        self.admin.TerminateExecution(execution_pb2.ExecutionTerminateRequest(id=execution, cause=cause))
 
     def outputs(self, execution: ExecutionProto) -> Mapping[str, literals_pb2.Literal]:
         data = self.admin.GetExecutionData(execution_pb2.WorkflowExecutionGetDataRequest(id=execution))

@@ -26,6 +26,7 @@ COMMANDS = {
     "config": Command("sandbox.cli.config", "Show or write the client config."),
     "doctor": Command("sandbox.cli.doctor", "Look whether this machine is fit for a sandbox."),
     "console": Command("sandbox.cli.console", "Open the console in a browser."),
+    "debug": Command("sandbox.cli.debug", "Look at the engine's decisions, and replay them."),
     "version": Command("sandbox.cli.version", "Show versions."),
     "completion": Command("sandbox.cli.completion", "Print the shell's completion script."),
 }

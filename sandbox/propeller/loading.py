@@ -40,19 +40,11 @@ class Loader:
         spec = execution_pb2.ExecutionSpec.FromString(leased.spec)
         state = machine.fold(
             closure,
-            self._parameters(leased, spec),
+            parameters(self._settings, leased, spec),
             map(events.decode, payloads),
             lambda uri: unfolding.load(self._objects, uri),
         )
         return Running(leased, state, self._settings.metadata_prefix, spec=spec, node_rows=known)
-
-    def _parameters(self, leased: Leased, spec: execution_pb2.ExecutionSpec) -> Parameters:
-        return Parameters(
-            execution=leased.execution,
-            max_parallelism=spec.max_parallelism or self._settings.max_parallelism,
-            interruptible=spec.interruptible.value if spec.HasField("interruptible") else None,
-            max_system_failures=self._settings.max_system_failures,
-        )
 
     def _graph(self, workflow_id: int) -> graph.ClosureGraph:
         with self._lock:
@@ -69,3 +61,13 @@ class Loader:
             while len(self._graphs) > _GRAPHS_KEPT:
                 self._graphs.popitem(last=False)
         return built
+
+
+def parameters(settings: EngineSettings, leased: Leased, spec: execution_pb2.ExecutionSpec) -> Parameters:
+    """What the core is told about an execution: what its request says, else what the engine is set to."""
+    return Parameters(
+        execution=leased.execution,
+        max_parallelism=spec.max_parallelism or settings.max_parallelism,
+        interruptible=spec.interruptible.value if spec.HasField("interruptible") else None,
+        max_system_failures=settings.max_system_failures,
+    )

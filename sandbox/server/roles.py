@@ -65,11 +65,7 @@ class ControlPlane:
         self._objects = object_store(config)
         self._processes = ProcessExecutor(process_settings(config))
         self._engine = Engine(
-            EngineSettings(
-                owner=config.name,
-                metadata_prefix=config.metadata_prefix,
-                raw_data_prefix=config.raw_data_prefix,
-            ),
+            engine_settings(config),
             self._database,
             self._objects,
             ExecutorRegistry(self._processes, {"echo": EchoExecutor(self._objects)}),
@@ -194,6 +190,15 @@ def object_store(config: ServerConfig) -> ObjectStore:
     if config.objects.directory is not None:
         return DirectoryObjectStore(Path(config.objects.directory), sidecars=False)
     return S3ObjectStore(s3_settings(config, config.objects.endpoint))
+
+
+def engine_settings(config: ServerConfig) -> EngineSettings:
+    """What the engine is told."""
+    return EngineSettings(
+        owner=config.name,
+        metadata_prefix=config.metadata_prefix,
+        raw_data_prefix=config.raw_data_prefix,
+    )
 
 
 def process_settings(config: ServerConfig) -> ProcessSettings:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.idl.identifiers import ExecutionId
+from sandbox.store import errors
 from sandbox.store.database import Connection
 
 
@@ -53,7 +54,12 @@ class EndedChild:
     abort_cause: str
 
 
-_CLAIM = """
+_FACTS = """
+id, execution_project, execution_domain, execution_name, workflow_id, spec, inputs_uri, mode,
+parent_node_execution_id, phase, abort_cause, abort_principal
+"""
+
+_CLAIM = f"""
 UPDATE executions SET lease_owner = %(owner)s, lease_expires_at = now() + %(seconds)s * interval '1 second'
 WHERE id IN (
     SELECT id FROM executions
@@ -65,8 +71,16 @@ WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, execution_project, execution_domain, execution_name, workflow_id, spec, inputs_uri, mode,
-          parent_node_execution_id, phase, abort_cause, abort_principal
+RETURNING {_FACTS}
+"""
+
+_LOOK = f"""
+SELECT {_FACTS} FROM executions
+WHERE execution_project = %(project)s AND execution_domain = %(domain)s AND execution_name = %(name)s
+"""
+
+_OVER = """
+SELECT execution_project, execution_domain, execution_name FROM executions WHERE terminal ORDER BY id
 """
 
 _RENEW = """
@@ -112,6 +126,22 @@ def claim(
     }
     rows = connection.exec_driver_sql(_CLAIM, arguments)
     return sorted((_from_row(row) for row in rows), key=lambda leased: leased.id)
+
+
+def look_at(connection: Connection, execution: ExecutionId) -> Leased:
+    """What an engine would be told about an execution, without taking it: it may be over, or another's.
+
+    `NotFound`.
+    """
+    arguments = {"project": execution.project, "domain": execution.domain, "name": execution.name}
+    for row in connection.exec_driver_sql(_LOOK, arguments):
+        return _from_row(row)
+    raise errors.NotFound(f"There is no execution {execution}.")
+
+
+def ended(connection: Connection) -> list[ExecutionId]:
+    """All executions that no engine needs to work on any more, oldest first."""
+    return [ExecutionId(*row) for row in connection.exec_driver_sql(_OVER)]
 
 
 def renew(connection: Connection, owner: str, held: Collection[int], *, seconds: float) -> set[int]:

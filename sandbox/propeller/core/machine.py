@@ -69,10 +69,15 @@ def fold(
     """The state after these events. `unfold` finds the workflow that a dynamic task made, by its URI."""
     state = State(graph, parameters)
     for event in history:
-        if unfold is not None and isinstance(event, events.AttemptFinished) and event.unfolds:
-            state.dynamic[event.unfolds] = unfold(event.unfolds)
-        apply(state, event)
+        advance(state, event, unfold)
     return state
+
+
+def advance(state: State, event: events.Event, unfold: Callable[[str], ClosureGraph] | None = None) -> None:
+    """Fold one more event of a history; the commands have been carried out long ago."""
+    if unfold is not None and isinstance(event, events.AttemptFinished) and event.unfolds:
+        state.dynamic[event.unfolds] = unfold(event.unfolds)
+    apply(state, event)
 
 
 def outstanding(state: State) -> list[commands.Command]:

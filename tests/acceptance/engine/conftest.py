@@ -19,13 +19,17 @@ VERSION = "v1"
 
 @contextmanager
 def registered(root: Path, name: str) -> Iterator[Sandbox]:
-    """A ready one, with the project's environment as default and everything registered as version v1."""
+    """A ready one, with the project's environment as default and everything registered as version v1.
+
+    In the end, each of its executions must be what its history says, whatever the tests did to it.
+    """
     sandbox = Sandbox(root, name)
     project = sandbox.project(*WORKFLOWS)
     sandbox.start("--source", str(project))
     try:
         sandbox.register(VERSION)
         yield sandbox
+        sandbox.audit()
     finally:
         sandbox.teardown()
 

@@ -15,6 +15,8 @@ from flyteidl.core import workflow_pb2 as core_pb2
 from sandbox.executors.api import AttemptError, AttemptPhase, AttemptUpdate, ErrorKind, Sink, TaskRequest
 from sandbox.executors.echo import EchoExecutor
 from sandbox.idl.identifiers import AttemptKey, EntityId, ExecutionId, UniqueNodeId
+from sandbox.propeller import histories
+from sandbox.propeller.archive import Archive
 from sandbox.propeller.engine import Engine
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.settings import EngineSettings
@@ -100,7 +102,10 @@ class House:
         self.database = database
         self.objects = objects
         self.scripted = ScriptedExecutor(objects)
+        self.archive = Archive(EngineSettings(), database, objects)
         self.count = 0
+        self.unaudited: set[str] = set()
+        """Executions (names) whose rows or objects the test itself damaged."""
 
     def registry(self) -> ExecutorRegistry:
         return ExecutorRegistry(self.scripted, {"echo": EchoExecutor(self.objects)})
@@ -191,3 +196,11 @@ class House:
         with self.database.reading() as connection:
             row = node_executions.get(connection, execution, UniqueNodeId(node))
             return task_executions.attempts(connection, row.id)
+
+    def audit(self) -> None:
+        """Replay the history of every execution that is over, and hold what people see against it."""
+        ended = [found for found in self.archive.ended() if found.name not in self.unaudited]
+        for execution in ended:
+            history = histories.from_json(histories.to_json(self.archive.history(execution)))
+            findings = histories.verify(history) + self.archive.audit(execution)
+            assert not findings, f"{execution}: {findings}"
