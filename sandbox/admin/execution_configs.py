@@ -61,7 +61,11 @@ def merge(upper: Config, lower: Config) -> None:
     if lower.HasField("interruptible") and not upper.HasField("interruptible"):
         upper.interruptible.CopyFrom(lower.interruptible)
     if _names_someone(lower.security_context) and not _names_someone(upper.security_context):
-        upper.security_context.CopyFrom(lower.security_context)
+        upper.security_context.run_as.CopyFrom(lower.security_context.run_as)
+    known = {secret.SerializeToString(deterministic=True) for secret in upper.security_context.secrets}
+    for secret in lower.security_context.secrets:
+        if secret.SerializeToString(deterministic=True) not in known:
+            upper.security_context.secrets.add().CopyFrom(secret)
     raw_output = lower.raw_output_data_config
     if raw_output.output_location_prefix and not upper.raw_output_data_config.output_location_prefix:
         upper.raw_output_data_config.CopyFrom(raw_output)

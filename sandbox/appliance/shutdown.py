@@ -47,8 +47,8 @@ def stop(name: str, *, timeout: float = 30.0) -> Stopped:
 def teardown(name: str, volume: bool = False, *, timeout: float = 30.0) -> Stopped:
     """Stop the sandbox and delete it: processes, ports and files. Raises NotFound.
 
-    Without `volume` the data (the database and the object store) stays for a later start, as flytectl's
-    teardown does it; with it nothing is left.
+    Without `volume` the data (the database, the object store, the secrets) stays for a later start, as
+    flytectl's teardown does it; with it nothing is left.
     """
     began = time.monotonic()
     state = _existing(name)
@@ -61,7 +61,7 @@ def teardown(name: str, volume: bool = False, *, timeout: float = 30.0) -> Stopp
             removed += _remove_all(state)
             kept: tuple[Path, ...] = ()
         else:
-            kept = tuple(path for path in (state.postgres, state.objects) if path.exists())
+            kept = tuple(path for path in (state.postgres, state.objects, state.secrets) if path.exists())
             removed += _remove_all_but(state, kept)
     return Stopped(name, bool(ended), ended, tuple(removed), kept, time.monotonic() - began)
 

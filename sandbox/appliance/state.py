@@ -9,6 +9,7 @@
   logs/             <component>.log
   tasks/            the process executor's: attempts, task logs, code
   images/           image tags: <quoted tag>/environment.json
+  secrets/          a file a secret: <quoted group>/<quoted key>
   environments/     the virtual environments that tags point to
 ```
 `<home>` is `$SANDBOX_HOME`, or `~/.flyte/appliance`. The directory itself is the lock that serialises
@@ -166,6 +167,11 @@ class SandboxState:
     @property
     def images(self) -> Path:
         return self.root / "images"
+
+    @property
+    def secrets(self) -> Path:
+        """Only their owner may read them, and `SecretStore` makes the directory."""
+        return self.root / "secrets"
 
     @property
     def environments(self) -> Path:

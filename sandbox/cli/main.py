@@ -24,6 +24,7 @@ COMMANDS = {
     "register": Command("sandbox.cli.register", "Register tasks, workflows and launch plans."),
     "create": Command("sandbox.cli.create", "Create a project."),
     "config": Command("sandbox.cli.config", "Show or write the client config."),
+    "secret": Command("sandbox.cli.secret", "Set, list or delete secrets that tasks ask for."),
     "doctor": Command("sandbox.cli.doctor", "Look whether this machine is fit for a sandbox."),
     "console": Command("sandbox.cli.console", "Open the console in a browser."),
     "debug": Command("sandbox.cli.debug", "Look at the engine's decisions, and replay them."),

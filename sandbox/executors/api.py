@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from flyteidl.core import literals_pb2, tasks_pb2
+from flyteidl.core import literals_pb2, security_pb2, tasks_pb2
 
 from sandbox.idl.identifiers import AttemptKey, EntityId
 
@@ -114,6 +114,8 @@ class TaskRequest:
     """Added to the task's own environment: FLYTE_INTERNAL_*, the execution's envs."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[security_pb2.Secret, ...] = ()
+    """What the task and the execution ask for; the executor has the values (`executors.secrets`)."""
     interruptible: bool = False
     timeout: timedelta | None = None
     """For one attempt's running time; the executor kills it after that with TimeoutExpired."""

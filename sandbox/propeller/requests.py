@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
+from sandbox.executors import secrets
 from sandbox.executors.api import TaskRequest
 from sandbox.idl import names, paths
 from sandbox.idl.identifiers import EntityId
@@ -46,6 +47,7 @@ def build(
         env=_environment(settings, running, template, attempt),
         labels=_labels(running, node, template),
         annotations=dict(running.spec.annotations.values),
+        secrets=secrets.requested(template.security_context, running.spec.security_context),
         interruptible=node.attempts[attempt].interruptible,
         timeout=timedelta(microseconds=node.spec.timeout) if node.spec.timeout else None,
         array_index=node.index if node.index >= 0 and not node.spec.own_inputs else None,

@@ -69,6 +69,8 @@ class TasksConfig:
     """The interpreter behind `canary_image`."""
     env: dict[str, str] = field(default_factory=dict)
     """Added to the environment of every task."""
+    secrets: str | None = None
+    """The directory of the sandbox's secrets."""
     enforce_limits: bool = False
     slots: int | None = None
     """How many tasks run at once; None: what the number of processors suggests."""

@@ -41,6 +41,8 @@ from sandbox.store.objects import DirectoryObjectStore, ObjectStore, Presigner, 
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.02
+_DEFAULT_NAME = "sandbox"
+"""The sandbox that commands mean when no name is given."""
 
 
 class ControlPlane:
@@ -213,6 +215,8 @@ def process_settings(config: ServerConfig) -> ProcessSettings:
         s3_secret_key=config.objects.secret_key,
         platform_endpoint=edge,
         log_url_prefix=f"http://{edge}/logs",
+        secrets_root=Path(config.tasks.secrets) if config.tasks.secrets else None,
+        sandbox_flags="" if config.name == _DEFAULT_NAME else f" --name {config.name}",
         canary_python=Path(config.tasks.canary_python) if config.tasks.canary_python else None,
         enforce_limits=config.tasks.enforce_limits,
         max_running=config.tasks.slots,

@@ -52,6 +52,7 @@ def configuration(
         tasks=TasksConfig(
             root=str(state.tasks),
             images=str(state.images),
+            secrets=str(state.secrets),
             canary_python=components.python(),
             env=env,
             enforce_limits=enforce_limits,

@@ -5,6 +5,7 @@
 - `log` – stdout and stderr as they come; stays when everything else is forgotten.
 - `marker.json` – written by the runner *before* it forks: this attempt must never be started again.
 - `result.json` – written by the runner after the process ended.
+- `secrets/` – the files with its secrets, while it runs.
 - `work/` – the working directory. Its TMPDIR is elsewhere, see `records.scratch_directory`.
 
 The names of the files belong to `runner.records`, which the runner shares.
@@ -46,6 +47,7 @@ def clean(tasks_root: Path, directory: Path) -> None:
     """Remove everything of an ended attempt but its log."""
     shutil.rmtree(records.scratch_directory(str(tasks_root), str(directory)), ignore_errors=True)
     shutil.rmtree(directory / records.WORK, ignore_errors=True)
+    shutil.rmtree(directory / records.SECRETS, ignore_errors=True)
     for name in (records.MARKER, records.RESULT):
         (directory / name).unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox.executors import rendering
+from sandbox.executors import rendering, secrets
 from sandbox.executors.api import AttemptError, AttemptPhase, AttemptUpdate, LogLink, Sink, TaskRequest
 from sandbox.executors.process import attempts, containers, environments, failures, links, orders
 from sandbox.executors.process.runner import protocol, records
@@ -164,6 +164,9 @@ class ProcessExecutor:
         except rendering.RenderingError as exc:
             self._fail(attempt, failures.unrunnable(f"The task's command cannot be filled: {exc}."))
             return
+        except (secrets.MissingSecretError, secrets.UnusableSecretError) as exc:
+            self._fail(attempt, failures.missing_secret(f"{str(exc)[:1].upper()}{str(exc)[1:]}"))
+            return
         attempt.warning = resolution.warning
         attempt.link = self._link(home)
         if not attempt.link.ready:
@@ -173,7 +176,8 @@ class ProcessExecutor:
 
     def _home(self, environment: environments.Environment) -> links.RunnerHome:
         """The runner's directory of an environment as it is installed now; its predecessor is retired."""
-        identity = environment.generation()
+        # A runner of an older appliance would not understand our orders.
+        identity = f"{environment.generation()}-{protocol.VERSION}"
         name = hashlib.sha256(identity.encode()).hexdigest()[:12]
         home = links.RunnerHome(self._settings.tasks_root / "runners" / name)
         with self._lock:

@@ -73,6 +73,11 @@ def no_environment(message: str) -> AttemptError:
     return AttemptError("NoEnvironment", message, ErrorKind.USER, recoverable=False)
 
 
+def missing_secret(message: str) -> AttemptError:
+    """A secret that the task asks for does not exist, or can't be given to it."""
+    return AttemptError("MissingSecret", message, ErrorKind.USER, recoverable=False)
+
+
 def _timed_out(timeout: timedelta | None) -> AttemptError:
     after = f" of {timeout}" if timeout is not None else ""
     return AttemptError(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.executors import rendering
+from sandbox.executors import rendering, secrets
 from sandbox.executors.api import TaskRequest
 from sandbox.executors.process import containers
 from sandbox.executors.process.environments import Environment
-from sandbox.executors.process.runner import protocol
+from sandbox.executors.process.runner import protocol, records
 from sandbox.executors.process.settings import ProcessSettings
 
 _INHERITED = (
@@ -43,17 +44,24 @@ def build(
     directory: Path,
     home: Path,
 ) -> protocol.Order:
-    """The order for one attempt; raises `rendering.RenderingError` if its command cannot be filled."""
+    """The order for one attempt.
+
+    Raises `rendering.RenderingError` if its command cannot be filled, `secrets.MissingSecretError` and
+    `secrets.UnusableSecretError`.
+    """
     arguments = rendering.render(container.arguments, _places(request, container, settings), request.inputs)
     if not arguments:
         raise rendering.RenderingError("the task's container has no command")
+    granted = _grant(request, settings, directory)
+    env = environment_of(request, container, environment, settings, home=home)
     return protocol.Order(
         directory=str(directory),
         argv=arguments,
-        env=environment_of(request, container, environment, settings, home=home),
+        env={**env, **granted.env},
         code=str(environment.root) if environment.root is not None else None,
         timeout=request.timeout.total_seconds() if request.timeout is not None else None,
         memory_limit=container.memory_limit if settings.enforce_limits else None,
+        secrets={path: base64.b64encode(value).decode() for path, value in granted.files.items()} or None,
     )
 
 
@@ -79,6 +87,14 @@ def environment_of(
         env[_ARRAY_INDEX_NAME] = _ARRAY_INDEX
         env[_ARRAY_INDEX] = str(request.array_index)
     return env
+
+
+def _grant(request: TaskRequest, settings: ProcessSettings, directory: Path) -> secrets.Grant:
+    if not request.secrets:
+        return secrets.Grant()
+    root = settings.secrets_root or settings.tasks_root / records.SECRETS
+    store = secrets.SecretStore(root, flags=settings.sandbox_flags)
+    return secrets.grant(request.secrets, store, directory / records.SECRETS)
 
 
 def local_path(uri: str, objects_root: Path | None) -> str:

@@ -27,6 +27,10 @@ class ProcessSettings:
     """The admin API as tasks reach it (FLYTE_PLATFORM_URL)."""
     log_url_prefix: str = "http://localhost:30080/logs"
     """An attempt's output is at `<prefix>/<project>/<domain>/<execution>/<unique node id>/<attempt>`."""
+    secrets_root: Path | None = None
+    """`<state>/secrets`: the sandbox's secrets. `None`: it has none."""
+    sandbox_flags: str = ""
+    """What a command of the CLI needs to reach this sandbox: ` --name mine`."""
     canary_python: Path | None = None
     """The Python that serves the reserved image tag `sandbox-canary`; `None`: that tag is unknown."""
     enforce_limits: bool = False

@@ -62,3 +62,10 @@ def test_silence_below_changes_nothing() -> None:
     upper = spec()
     execution_configs.merge(upper, plan(labels={}, annotations={}, envs={}))
     assert upper == spec()
+
+
+def test_secrets_are_gathered_from_all_levels() -> None:
+    upper = spec(security_context={"secrets": [{"group": "a", "key": "k"}]})
+    lower = plan(security_context={"secrets": [{"group": "a", "key": "k"}, {"group": "b", "key": "k"}]})
+    execution_configs.merge(upper, lower)
+    assert [secret.group for secret in upper.security_context.secrets] == ["a", "b"]

@@ -10,7 +10,7 @@ import threading
 import traceback
 import typing
 
-from . import code, entry, learning, processes, protocol, records, renewal, s3
+from . import code, entry, learning, processes, protocol, records, renewal, s3, secrets
 
 ATTEMPT_VARIABLE = "FLYTE_SANDBOX_ATTEMPT"
 """In the environment of everything a task starts: the attempt's directory."""
@@ -34,6 +34,7 @@ def become_task(
         _claim(marker)
         scratch = records.scratch_directory(config.tasks_root, order.directory)
         work = _enter(order.directory, scratch)
+        secrets.write(order.directory, order.secrets or {})
         renewal.take_environment(_environment(order, work, scratch))
         renewal.renew(work, scratch)
         command = _bring_code(order, config, work)

@@ -10,6 +10,9 @@ from __future__ import annotations
 import json
 import typing
 
+VERSION = 2
+"""Grows with every change of what is said here: a runner serves control planes of its own version."""
+
 START = "start"
 ABORT = "abort"
 RETIRE = "retire"
@@ -67,6 +70,8 @@ class Order(typing.NamedTuple):
     """Seconds."""
     memory_limit: int | None
     """Bytes; over it the attempt is ended. `None`: only measured."""
+    secrets: dict[str, str] | None = None
+    """Files for the attempt's eyes only: relative path → base64."""
 
 
 def encode(kind: str, document: dict[str, typing.Any]) -> bytes:

@@ -19,6 +19,8 @@ RESULT = "result.json"
 """Written once the process has ended."""
 WORK = "work"
 """The working directory."""
+SECRETS = "secrets"
+"""The directory of files with the attempt's secrets; there only while it runs."""
 
 CANNOT_PREPARE = 125
 """The exit code when a task's code could not be brought in place."""

@@ -25,6 +25,7 @@ from . import (
     processes,
     protocol,
     records,
+    secrets,
     tasks,
     timers,
     trials,
@@ -210,6 +211,7 @@ class Runner:
         self._record(directory, records.Result("lost", None, None, started_at, time.time(), None, ""))
 
     def _record(self, directory: str, result: records.Result) -> None:
+        secrets.remove(directory)
         # Where the attempt's directory was removed under the task, there is nobody left who would ask.
         with contextlib.suppress(FileNotFoundError):
             records.write_result(directory, result)
