@@ -26,7 +26,9 @@ def _own_home(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     return
 
 
-@pytest.mark.parametrize("name", [*main.COMMANDS, "register files", "create project", "secret set", "secret list"])
+@pytest.mark.parametrize(
+    "name", [*main.COMMANDS, "register files", "create project", "secret set", "secret list"]
+)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run([*name.split(), "--help"]) == 0
     assert f"Usage: sandbox {name}" in capsys.readouterr().out
