@@ -9,6 +9,7 @@ from sandbox.admin import errors, fields, pages
 from sandbox.admin.context import AdminContext
 from sandbox.idl import literals, types
 from sandbox.idl.identifiers import ExecutionId
+from sandbox.store import errors as store_errors
 from sandbox.store import signals
 
 
@@ -31,12 +32,19 @@ def list_(context: AdminContext, request: signal_pb2.SignalListRequest) -> signa
 
 
 def set_(context: AdminContext, request: signal_pb2.SignalSetRequest) -> signal_pb2.SignalSetResponse:
-    """SetSignal: give the value, which must have the signal's type."""
+    """SetSignal: give the value, which must have the signal's type.
+
+    As in Flyte a signal that nobody waits for yet is a wrong argument, and one of an execution that is over
+    can still be given.
+    """
     execution, signal_id = _key(request.id)
     if not request.HasField("value"):
         raise errors.missing("value")
     with context.database.transaction() as connection:
-        wanted = types_pb2.LiteralType.FromString(signals.get(connection, execution, signal_id).type)
+        try:
+            wanted = types_pb2.LiteralType.FromString(signals.get(connection, execution, signal_id).type)
+        except store_errors.NotFound as error:
+            raise errors.InvalidRequest(str(error)) from error
         if not literals.literal_matches_type(request.value, wanted):
             got = types.describe(literals.literal_type_of(request.value))
             raise errors.InvalidRequest(

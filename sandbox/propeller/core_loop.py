@@ -32,6 +32,7 @@ from sandbox.propeller.core.failures import SYSTEM, Failure
 from sandbox.propeller.core.state import Node, NodePhase
 from sandbox.propeller.dispatcher import Dispatcher
 from sandbox.propeller.elements import NodeInputs, gather
+from sandbox.propeller.gate_nodes import GateNodes
 from sandbox.propeller.holdings import Holdings
 from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.mailbox import Mailbox
@@ -105,11 +106,20 @@ class CoreLoop:
             lambda *news: self._mailbox.post(self._child_ended, *news),
         )
         """Launch-plan nodes; the leasing thread looks for what became of their children."""
+        self.gates = GateNodes(
+            database,
+            self._literals,
+            self.holdings,
+            self._pool,
+            lambda *news: self._mailbox.post(self._signal_given, *news),
+        )
+        """Gate nodes that wait for a person; the leasing thread looks for what they were given."""
         self._dispatcher = Dispatcher(
             settings,
             executors,
             inputs,
             children=self.children,
+            gates=self.gates,
             holdings=self.holdings,
             timers=self._timers,
             happened=self._happened,
@@ -250,7 +260,7 @@ class CoreLoop:
         self._pool.perform(running, lambda: gather(self._literals, running, node), pooled=pooled)
 
     def _prepare(self, running: Running, node: Node) -> None:
-        pooled = self._preparer.asks_catalog(running, node)
+        pooled = self._preparer.asks_database(running, node)
         self._pool.perform(running, lambda: self._preparer.prepare(running, node), pooled=pooled)
 
     def _prepare_again(self, running: Running, node: Node) -> None:
@@ -355,6 +365,12 @@ class CoreLoop:
             node = running.state.nodes[number]
             if node.attempts:
                 self._happened(running, children.ended(node, child))
+
+    def _signal_given(self, execution_id: int, number: int, value: literals_pb2.Literal) -> None:
+        running = self._running.get(execution_id)
+        if running is not None and running.state.nodes[number].phase is NodePhase.RUNNING:
+            node = running.state.nodes[number]
+            self._pool.perform(running, lambda: self.gates.decide(running, node, value), pooled=False)
 
     def _updated(self, update: AttemptUpdate) -> None:
         running = self._by_execution.get(update.key.execution)

@@ -7,14 +7,18 @@ what was started before. A start that waits for a store can be aborted without a
 from __future__ import annotations
 
 import logging
+import weakref
 from collections import deque
 from collections.abc import Callable
 
 from sandbox.propeller import clock, memoization, patience, preparing, requests
 from sandbox.propeller.child_nodes import ChildNodes
 from sandbox.propeller.core import commands, events
+from sandbox.propeller.core.graph import NodeKind
+from sandbox.propeller.core.kinds import gate
 from sandbox.propeller.core.state import Node
 from sandbox.propeller.elements import NodeInputs
+from sandbox.propeller.gate_nodes import GateNodes
 from sandbox.propeller.holdings import Holdings
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.running import Running
@@ -38,6 +42,7 @@ class Dispatcher:
         inputs: NodeInputs,
         *,
         children: ChildNodes,
+        gates: GateNodes,
         holdings: Holdings,
         timers: Timers,
         happened: Callable[[Running, events.Event], None],
@@ -48,6 +53,7 @@ class Dispatcher:
         self._executors = executors
         self._inputs = inputs
         self._children = children
+        self._gates = gates
         self._holdings = holdings
         self._timers = timers
         self._happened = happened
@@ -95,15 +101,25 @@ class Dispatcher:
                 self._children.start(running, nodes[number], attempt)
             case commands.AbortChild(number, attempt, reason):
                 self._children.abort(running, nodes[number], attempt, reason)
+            case commands.AwaitSignal(number):
+                self._gates.wait(running, nodes[number])
             case commands.SetTimer(number, timer, deadline):
-                self._timers.at(
-                    deadline,
-                    lambda: self._happened(running, events.TimerFired(clock.now(), number, timer)),
-                )
+                # Weak: a deadline an hour away must not keep an execution that is over in memory.
+                alive = weakref.ref(running)
+                self._timers.at(deadline, lambda: self._ring(alive(), number, timer))
             case commands.CloseExecution():
                 self._close(running)
             case _:
                 raise TypeError(f"{command} is not a durable command")
+
+    def _ring(self, running: Running | None, number: int, timer: str) -> None:
+        if running is None or running.dropped:
+            return
+        node = running.state.nodes[number]
+        if node.spec.kind is NodeKind.GATE and timer != gate.SLEEP:
+            self._gates.expire(running, node, timer)
+        else:
+            self._happened(running, events.TimerFired(clock.now(), number, timer))
 
     def _start(self, running: Running, node: Node, attempt: int) -> None:
         place = (running.id, node.number, attempt)

@@ -1,4 +1,5 @@
-"""What this engine holds in the database's eyes: leases, places in line for children, cache reservations.
+"""What this engine holds in the database's eyes: leases, places in line for children and signals, cache
+reservations.
 
 The core thread writes them down, the leasing thread keeps them up, the pool adds to them: hence the lock.
 """
@@ -18,6 +19,7 @@ class Holdings:
         self._lock = threading.Lock()
         self._leases: dict[int, Leased] = {}
         self._waiting: dict[int, tuple[int, int]] = {}
+        self._signals: dict[int, dict[int, str]] = {}
         self._reservations: dict[tuple[int, int], tuple[memoization.CacheKey, str]] = {}
 
     def hold(self, leased: Leased) -> None:
@@ -45,6 +47,25 @@ class Holdings:
         with self._lock:
             return {row: where for row, where in self._waiting.items() if where[0] in execution_ids}
 
+    def await_signal(self, execution_id: int, node: int, signal: str) -> None:
+        """Note that a gate node waits for a signal."""
+        with self._lock:
+            self._signals.setdefault(execution_id, {})[node] = signal
+
+    def awaited_signals(self, execution_ids: set[int]) -> list[tuple[int, int, str]]:
+        """The gate nodes of these executions that wait: execution, node and signal."""
+        with self._lock:
+            return [
+                (execution_id, node, signal)
+                for execution_id in execution_ids & self._signals.keys()
+                for node, signal in self._signals[execution_id].items()
+            ]
+
+    def take_signal(self, execution_id: int, node: int) -> bool:
+        """Note that a gate node waits no longer; False: it does not."""
+        with self._lock:
+            return self._signals.get(execution_id, {}).pop(node, None) is not None
+
     def reserve(self, execution_id: int, node: int, key: memoization.CacheKey, owner: str) -> None:
         """Note that a node has the right to compute cached outputs, in the name of `owner`."""
         with self._lock:
@@ -63,6 +84,7 @@ class Holdings:
     def forget(self, execution_id: int) -> None:
         """Drop what the nodes of an execution hold; its lease stays."""
         with self._lock:
+            self._signals.pop(execution_id, None)
             for row in [row for row, where in self._waiting.items() if where[0] == execution_id]:
                 del self._waiting[row]
             for place in [place for place in self._reservations if place[0] == execution_id]:

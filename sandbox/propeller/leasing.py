@@ -1,7 +1,8 @@
 """The leasing thread: finds executions to work on, keeps their leases, hears wishes.
 
 It waits for notifications on one channel, whose payload is an execution's row id: *look at this one*. It is
-new, or someone wants it to end, or a child of it ended. What a lost notification would have told is found by
+new, or someone wants it to end, a child of it ended, or a signal was
+given. What a lost notification would have told is found by
 looking at everything now and then.
 """
 
@@ -137,3 +138,4 @@ class Leasing:
         for wish in wishes:
             self._core.abort(wish)
         self._core.children.look(execution_ids)
+        self._core.gates.look(execution_ids)

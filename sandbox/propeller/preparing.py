@@ -1,4 +1,5 @@
-"""Preparing a node: resolve its inputs, write them, decide its way, look in the catalog.
+"""Preparing a node: resolve its inputs, write them, decide its way, look in the catalog, tell
+what a gate waits for.
 
 Everything here can be done again with the same result (short of what the catalog has learnt meanwhile), so
 it happens before anything is committed. The answer is one event: NodePrepared or NodeRefused.
@@ -10,19 +11,20 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2
+from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2, types_pb2
 
-from sandbox.idl import bindings, conditions, hashing, interfaces, names
+from sandbox.idl import bindings, conditions, hashing, interfaces, names, types
 from sandbox.idl.identifiers import NodeId
 from sandbox.propeller import clock, elements, memoization
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import NodeKind
+from sandbox.propeller.core.kinds import gate
 from sandbox.propeller.core.state import Node
 from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.running import Running
-from sandbox.store import errors
+from sandbox.store import errors, signals
 from sandbox.store.database import Database
 
 _LOG = logging.getLogger(__name__)
@@ -45,8 +47,10 @@ class Preparer:
         self._inputs = inputs
         self._database = database
 
-    def asks_catalog(self, running: Running, node: Node) -> bool:
+    def asks_database(self, running: Running, node: Node) -> bool:
         """Whether preparing the node takes a query."""
+        if node.spec.kind is NodeKind.GATE:
+            return not gate.sleeps(node)
         if node.spec.kind not in _TASKS:
             return False
         return memoization.is_cacheable(node.template)
@@ -95,11 +99,27 @@ class Preparer:
         if kind is NodeKind.ARRAY:
             size = elements.length(node.spec.proto.array_node, inputs)
             return events.NodePrepared(clock.now(), node.number, size=size)
+        if kind is NodeKind.GATE and not gate.sleeps(node):
+            return self._announce(running, node)
         if kind in _TASKS:
             template = node.template
             if memoization.is_cacheable(template):
                 return self._recall(running, node, template, inputs)
         return events.NodePrepared(clock.now(), node.number)
+
+    def _announce(self, running: Running, node: Node) -> events.NodePrepared | events.NodeRefused:
+        """Let people know the signal that a gate waits for, before they see that it waits."""
+        name, wanted = gate.signal_of(node), gate.signal_type(node)
+        with self._database.reading() as connection:
+            told = signals.expect(connection, running.id, name, wanted.SerializeToString(deterministic=True))
+        declared = types_pb2.LiteralType.FromString(told)
+        if declared == wanted:
+            return events.NodePrepared(clock.now(), node.number)
+        message = (
+            f"the signal {name!r} is already known in this execution as a {types.describe(declared)}, "
+            f"and can't be a {types.describe(wanted)} as well. Give one of the gates another name."
+        )
+        return refuse(node, Failure("SignalTypeConflict", message, USER))
 
     def _recall(
         self,

@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from sandbox.propeller import clock
 
+_LONGEST_WAIT = 86_400.0
+"""Seconds; a sleep may be of centuries, which no lock can wait."""
+
 
 class Timers:
     """A heap of deadlines (microseconds since the epoch). One thread only."""
@@ -32,7 +35,7 @@ class Timers:
         return actions
 
     def seconds_left(self, now: int) -> float | None:
-        """How long until the next deadline; None if there is none."""
+        """How long to wait for the next deadline, at most a day; None if there is none."""
         if not self._heap:
             return None
-        return max(0.0, (self._heap[0][0] - now) / 1e6)
+        return min(max(0.0, (self._heap[0][0] - now) / 1e6), _LONGEST_WAIT)

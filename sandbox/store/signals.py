@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,20 @@ class Signal:
     created_at: datetime
     updated_at: datetime
 
+
+_EXPECT = """
+INSERT INTO signals (execution_id, signal_id, type) VALUES (%(execution)s, %(signal)s, %(type)s)
+ON CONFLICT DO NOTHING
+"""
+
+_EXPECTED = "SELECT type FROM signals WHERE execution_id = %(execution)s AND signal_id = %(signal)s"
+
+_GIVEN = """
+SELECT s.execution_id, s.signal_id, s.value
+FROM unnest(%(executions)s::bigint[], %(signals)s::text[]) AS wanted(execution_id, signal_id)
+JOIN signals AS s USING (execution_id, signal_id)
+WHERE s.value IS NOT NULL
+"""
 
 _T = tables.signals
 _E = tables.executions
@@ -74,24 +89,35 @@ def get(connection: Connection, execution: ExecutionId, signal_id: str) -> Signa
 
 
 def set_value(connection: Connection, execution: ExecutionId, signal_id: str, value: bytes) -> Signal:
-    """Give the value, once, and announce it on the executions' channel.
+    """Give the value and announce it on the executions' channel; `NotFound` if nobody asked for it.
 
-    `NotFound` if nobody asked for it; `AlreadyExists` if another value was given before. The same value again
-    is fine.
+    As in Flyte another value replaces one that was given before: it is too late for gates that have it.
     """
     found = get(connection, execution, signal_id)
-    landed = connection.execute(
+    execution_id = connection.execute(
         sa.update(_T)
-        .where(_T.c.id == found.id, sa.or_(_T.c.value.is_(None), _T.c.value == value))
+        .where(_T.c.id == found.id)
         .values(value=value, updated_at=sa.func.now())
         .returning(_T.c.execution_id)
-    ).scalar()
-    if landed is None:
-        raise errors.AlreadyExists(
-            f"The signal {signal_id!r} of {execution} was already given another value."
-        )
-    database.notify(connection, executions.CHANNEL, str(landed))
+    ).scalar_one()
+    database.notify(connection, executions.CHANNEL, str(execution_id))
     return get(connection, execution, signal_id)
+
+
+def expect(connection: Connection, execution_id: int, signal_id: str, literal_type: bytes) -> bytes:
+    """Make known what a gate waits for. Returns the type under which the signal is known, from now on or
+    already.
+    """
+    arguments = {"execution": execution_id, "signal": signal_id, "type": literal_type}
+    connection.exec_driver_sql(_EXPECT, arguments)
+    return bytes(connection.exec_driver_sql(_EXPECTED, arguments).scalar_one())
+
+
+def given(connection: Connection, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], bytes]:
+    """Those of the signals (row id of the execution, name) that were given, with their values."""
+    executions_wanted, names = zip(*wanted, strict=True)
+    rows = connection.exec_driver_sql(_GIVEN, {"executions": list(executions_wanted), "signals": list(names)})
+    return {(row[0], row[1]): bytes(row[2]) for row in rows}
 
 
 def list_page(

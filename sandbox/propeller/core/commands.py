@@ -116,6 +116,13 @@ class AbortChild:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitSignal:
+    """Wait for the signal of a gate; answer with SignalGiven once someone gave it."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Answer with TimerFired once the deadline has passed."""
 
@@ -143,6 +150,7 @@ Command = (
     | ForgetAttempt
     | StartChild
     | AbortChild
+    | AwaitSignal
     | SetTimer
     | CloseExecution
 )

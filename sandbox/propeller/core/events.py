@@ -154,6 +154,15 @@ class ElementsGathered:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalGiven:
+    """What a gate waited for was given. It goes on with what is at its outputs, unless there is a failure."""
+
+    at: int
+    node: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A deadline that was asked for has passed."""
 
@@ -190,6 +199,7 @@ Event = (
     | ChildStarted
     | ChildEnded
     | ElementsGathered
+    | SignalGiven
     | TimerFired
     | AbortRequested
     | ExecutionFailed
@@ -206,6 +216,7 @@ _TAGS: dict[type[Any], str] = {
     ChildStarted: "child",
     ChildEnded: "child_ended",
     ElementsGathered: "gathered",
+    SignalGiven: "signal",
     TimerFired: "timer",
     AbortRequested: "abort",
     ExecutionFailed: "failed",

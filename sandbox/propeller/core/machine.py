@@ -21,10 +21,10 @@ from sandbox.propeller.core.kinds import (
     boundary,
     branch,
     element,
+    gate,
     launch_plan,
     subworkflow,
     task,
-    unsupported,
 )
 from sandbox.propeller.core.state import ExecutionPhase, Node, NodePhase, Parameters, ScopePhase, State
 from sandbox.propeller.core.step import Kind, Step
@@ -32,6 +32,7 @@ from sandbox.propeller.core.step import Kind, Step
 _TASK = task.TaskKind()
 _ELEMENT = element.ElementKind()
 _ARRAY = array.ArrayKind()
+_GATE = gate.GateKind()
 _LAUNCH_PLAN = launch_plan.LaunchPlanKind()
 _ATTEMPTING: Mapping[NodeKind, task.TaskKind] = {NodeKind.TASK: _TASK, NodeKind.ELEMENT: _ELEMENT}
 """The kinds whose nodes make attempts with an executor."""
@@ -42,7 +43,7 @@ KINDS: Mapping[NodeKind, Kind] = {
     NodeKind.SUBWORKFLOW: subworkflow.SubworkflowKind(),
     NodeKind.BRANCH: branch.BranchKind(),
     NodeKind.LAUNCH_PLAN: _LAUNCH_PLAN,
-    NodeKind.GATE: unsupported.UnsupportedKind("a gate (approve, wait_for_input or sleep)"),
+    NodeKind.GATE: _GATE,
     NodeKind.ARRAY: _ARRAY,
     NodeKind.ELEMENT: _ELEMENT,
 }
@@ -145,12 +146,14 @@ def _node_refused(step: Step, event: events.NodeRefused) -> bool:
     return True
 
 
-def _current(step: Step, kinds: Container[NodeKind], number: int, attempt: int) -> Node | None:
-    """The node, if it is under way and this attempt of it is the current one and not over."""
+def _current(step: Step, kinds: Container[NodeKind], number: int, attempt: int | None = None) -> Node | None:
+    """The node, if it is under way and this attempt of it (None: any) is the current one and not over."""
     node = _live(step, number)
     if node is None or node.spec.kind not in kinds or not node.attempts:
         return None
-    return node if node.attempt.number == attempt and not node.attempt.is_terminal else None
+    if node.attempt.is_terminal or attempt not in (None, node.attempt.number):
+        return None
+    return node
 
 
 def _attempt_updated(step: Step, event: events.AttemptUpdated) -> bool:
@@ -211,9 +214,25 @@ def _elements_gathered(step: Step, event: events.ElementsGathered) -> bool:
     return True
 
 
+def _signal_given(step: Step, event: events.SignalGiven) -> bool:
+    node = _current(step, (NodeKind.GATE,), event.node)
+    if node is None or gate.sleeps(node):
+        return False
+    _GATE.given(step, node, event)
+    return True
+
+
 def _timer_fired(step: Step, event: events.TimerFired) -> bool:
     node = _live(step, event.node)
-    return node is not None and node.spec.kind is NodeKind.TASK and _TASK.timer(step, node, event)
+    if node is None:
+        return False
+    match node.spec.kind:
+        case NodeKind.TASK:
+            return _TASK.timer(step, node, event)
+        case NodeKind.GATE:
+            return _GATE.timer(step, node, event)
+        case _:
+            return False
 
 
 def _abort_requested(step: Step, event: events.AbortRequested) -> bool:
@@ -241,6 +260,7 @@ _HANDLERS: dict[type[Any], Callable[[Step, Any], bool]] = {
     events.ChildStarted: _child_started,
     events.ChildEnded: _child_ended,
     events.ElementsGathered: _elements_gathered,
+    events.SignalGiven: _signal_given,
     events.TimerFired: _timer_fired,
     events.AbortRequested: _abort_requested,
     events.ExecutionFailed: _execution_failed,

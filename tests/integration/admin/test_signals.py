@@ -43,7 +43,13 @@ def test_a_signal_is_listed_and_then_given(admin: Admin) -> None:
 def test_a_signal_of_another_type_or_another_name_is_refused(admin: Admin) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "go", "integer", "string"):
         admin.signals.SetSignal(signal_pb2.SignalSetRequest(id=signal_id(), value=builders.string("x")))
-    with refused(grpc.StatusCode.NOT_FOUND, "stop"):
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "stop", "waits"):
         admin.signals.SetSignal(signal_pb2.SignalSetRequest(id=signal_id("stop"), value=builders.integer(1)))
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "missing value"):
         admin.signals.SetSignal(signal_pb2.SignalSetRequest(id=signal_id()))
+
+
+def test_a_signal_can_be_given_again_and_the_last_value_is_shown(admin: Admin) -> None:
+    for value in (3, 3, 4):
+        admin.signals.SetSignal(signal_pb2.SignalSetRequest(id=signal_id(), value=builders.integer(value)))
+    assert [signal.value for signal in listed(admin)] == [builders.integer(4)]

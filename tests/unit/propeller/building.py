@@ -82,6 +82,12 @@ def bind(source: str | int) -> list[literals_pb2.Binding]:
     return [literals_pb2.Binding(var="x", binding=data)]
 
 
+def duration(seconds: float) -> duration_pb2.Duration:
+    whole = duration_pb2.Duration()
+    whole.FromMicroseconds(int(seconds * 1e6))
+    return whole
+
+
 def _node(
     node_id: str, source: str | int, after: Sequence[str], retries: int | None, timeout: float
 ) -> workflow_pb2.Node:
@@ -89,7 +95,7 @@ def _node(
     if retries is not None:
         metadata.retries.retries = retries
     if timeout:
-        metadata.timeout.CopyFrom(duration_pb2.Duration(nanos=int(timeout * 1e9)))
+        metadata.timeout.CopyFrom(duration(timeout))
     return workflow_pb2.Node(id=node_id, metadata=metadata, inputs=bind(source), upstream_node_ids=after)
 
 
@@ -117,6 +123,35 @@ def subworkflow(node_id: str, source: str | int, name: str) -> workflow_pb2.Node
 def launch_plan(node_id: str, source: str | int, name: str) -> workflow_pb2.Node:
     node = _node(node_id, source, (), None, 0)
     node.workflow_node.launchplan_ref.CopyFrom(identifier(identifier_pb2.LAUNCH_PLAN, name))
+    return node
+
+
+def approve(node_id: str, source: str | int, signal: str = "", timeout: float = 0) -> workflow_pb2.Node:
+    """A gate that passes x on once a person approved; the signal is called as the node is."""
+    node = _node(node_id, source, (), None, timeout)
+    node.gate_node.approve.signal_id = signal or node_id
+    return node
+
+
+def wait_for_input(
+    node_id: str, signal: str = "", *, after: Sequence[str] = (), timeout: float = 0, retries: int = 0
+) -> workflow_pb2.Node:
+    """A gate whose x is given by a person."""
+    node = _node(node_id, 0, after, retries, timeout)
+    del node.inputs[:]
+    node.gate_node.signal.signal_id = signal or node_id
+    node.gate_node.signal.type.CopyFrom(INTEGER)
+    node.gate_node.signal.output_variable_name = "x"
+    return node
+
+
+def sleep(
+    node_id: str, seconds: float, *, after: Sequence[str] = (), timeout: float = 0
+) -> workflow_pb2.Node:
+    """A gate that waits for a time; it gives nothing."""
+    node = _node(node_id, 0, after, None, timeout)
+    del node.inputs[:]
+    node.gate_node.sleep.duration.CopyFrom(duration(seconds))
     return node
 
 

@@ -44,6 +44,8 @@ EVERY_EVENT: list[events.Event] = [
     events.NodePrepared(8, 7, size=5),
     events.ElementsGathered(8, 7),
     events.ElementsGathered(8, 7, Failure("C", "m", SYSTEM)),
+    events.SignalGiven(8, 7),
+    events.SignalGiven(8, 7, Failure("ReceivedRejectSignal", "no", USER)),
     events.TimerFired(9, 7, "active"),
     events.AbortRequested(10, "cause", "me"),
     events.ExecutionFailed(11, Failure("C", "m")),

@@ -49,13 +49,27 @@ def random_nodes(
             nodes.append(building.branch(name, source, cases, last))
         elif kind < 0.4:
             nodes.append(random_array(chance, name, source, run_all=not timeouts))
-        elif kind < 0.55:
+        elif kind < 0.5:
             nodes.append(building.launch_plan(name, source, "child"))
+        elif kind < 0.6:
+            nodes.append(random_gate(chance, name, source, timeouts=timeouts))
         else:
+            if chance.random() < 0.1:
+                nodes.append(building.sleep(f"s{index}", chance.choice([0, 5])))
+                after.append(f"s{index}")
             template = RETRYING if chance.random() < 0.5 else building.task()
             timeout = 0.001 if timeouts and chance.random() < 0.05 else 0
             nodes.append(building.run(name, source, template, after=after, timeout=timeout))
     return nodes
+
+
+def random_gate(chance: random.Random, name: str, source: str, *, timeouts: bool) -> workflow_pb2.Node:
+    """A gate that approves, or one for a value, after a sleep or not."""
+    timeout = 0.001 if timeouts and chance.random() < 0.2 else 0
+    if chance.random() < 0.5:
+        return building.approve(name, source, timeout=timeout)
+    after = [] if source == "start-node" else [source]
+    return building.wait_for_input(name, after=after, timeout=timeout, retries=chance.choice([0, 1, 3]))
 
 
 def random_array(chance: random.Random, name: str, source: str, *, run_all: bool) -> workflow_pb2.Node:
@@ -81,7 +95,7 @@ def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> grap
         nodes = random_nodes(chance, count, within, timeouts=fail_fast is not False)
         fast = chance.random() < 0.5 if fail_fast is None else fail_fast
         cleanup = building.run("fn0") if chance.random() < 0.2 else None
-        result = f"n{len(nodes) - 1}"
+        result = nodes[-1].id
         templates.append(building.workflow(level, nodes, result, fail_fast=fast, on_failure=cleanup))
     *inside, outer = templates
     return graph.build(building.compile(outer, [RETRYING, *MAPPED], inside, plans=["child"]))

@@ -169,6 +169,9 @@ class World:
             case commands.ForgetAttempt(number, attempt):
                 key = (self.state.nodes[number].unique_id, attempt)
                 assert self.known.get(key) != "running", f"{key} forgotten while it runs"
+            case commands.AwaitSignal(number):
+                node = self.state.nodes[number]
+                self.mail.append(events.SignalGiven(self.now(), number, self.outcome(node, 0)))
             case commands.SetTimer(number, timer, deadline):
                 self.mail.append(events.TimerFired(deadline, number, timer))
             case commands.CloseExecution():
