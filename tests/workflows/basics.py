@@ -115,9 +115,7 @@ def launching() -> int:
     return increment(x=twice_plan())
 
 
-named_plan = LaunchPlan.get_or_create(
-    hello, name="basics.hello_plan", default_inputs={"name": "launch plan"}
-)
+named_plan = LaunchPlan.get_or_create(hello, name="basics.hello_plan", default_inputs={"name": "launch plan"})
 
 
 # --- retries, failures, cache ---------------------------------------------------------------------------------
@@ -204,7 +202,9 @@ def read_directory(folder: FlyteDirectory) -> typing.Dict[str, str]:
 
 @workflow
 def types(colour: Colour = Colour.GREEN, corners: int = 4) -> typing.Dict[str, str]:
-    return read_directory(folder=copy_into_directory(report=write_report(shape=make_shape(colour=colour, corners=corners))))
+    return read_directory(
+        folder=copy_into_directory(report=write_report(shape=make_shape(colour=colour, corners=corners)))
+    )
 
 
 @task
