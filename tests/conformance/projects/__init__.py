@@ -1,0 +1,1 @@
+"""The projects of the conformance suite: a module for every row of its table."""

@@ -1,0 +1,69 @@
+"""Map tasks."""
+
+import functools
+import typing
+import uuid
+
+from flytekit import map_task, task, workflow
+from flytekit.exceptions.user import FlyteRecoverableException
+
+from projects import parts
+
+
+@task
+def scale(x: int, factor: int) -> int:
+    return x * factor
+
+
+@workflow
+def happy(xs: typing.List[int], factor: int) -> typing.List[int]:
+    return map_task(functools.partial(scale, factor=factor))(x=xs)
+
+
+@task(retries=2)
+def fails_often(failures: int) -> int:
+    if parts.attempt() < failures:
+        raise FlyteRecoverableException(f"attempt {parts.attempt()} of {failures} that fail")
+    return parts.attempt()
+
+
+@workflow
+def retry(failures: typing.List[int]) -> typing.List[int]:
+    return map_task(fails_often)(failures=failures)
+
+
+@task
+def inverse(x: int) -> float:
+    return 1 / x
+
+
+@workflow
+def fail(xs: typing.List[int]) -> typing.List[float]:
+    return map_task(inverse)(x=xs)
+
+
+@workflow
+def tolerate(xs: typing.List[int]) -> typing.List[typing.Optional[float]]:
+    return map_task(inverse, min_success_ratio=0.5)(x=xs)
+
+
+@workflow
+def abort(seconds: typing.List[int]) -> typing.List[str]:
+    return map_task(parts.linger)(seconds=seconds)
+
+
+@task
+def stumble_or_stamp(doomed: str) -> str:
+    if doomed and parts.execution().startswith(doomed):
+        raise ValueError(f"{parts.execution()} is doomed")
+    return f"{parts.execution()} {uuid.uuid4().hex}"
+
+
+@workflow
+def recover(doomed: typing.List[str]) -> typing.List[str]:
+    return map_task(stumble_or_stamp)(doomed=doomed)
+
+
+@workflow
+def cache(keys: typing.List[str]) -> typing.List[str]:
+    return map_task(parts.remembered)(key=keys)
