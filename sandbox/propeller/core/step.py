@@ -151,8 +151,6 @@ class Step:
 
     def skip(self, node: Node) -> None:
         """The node is not to run."""
-        self._identify(node)
-        node.created_at = self.at
         self._end(node, NodePhase.SKIPPED)
 
     def succeed(self, node: Node, *, outputs: bool) -> None:
@@ -320,8 +318,8 @@ class Step:
             self.succeed(owner, outputs=end.outputs)
 
     def _handle(self, scope: Scope) -> bool:
-        """Start the scope's failure node, if it has one that did not run yet. A failure of it masks the
-        original.
+        """Start the scope's failure node, if it has one; False: there is none, or it is over. A failure of it
+        masks the original.
         """
         if scope.graph.failure_node < 0:
             return False
@@ -332,7 +330,10 @@ class Step:
             scope.phase = ScopePhase.HANDLING
             self.ready(node)
             return True
-        if node.failure is not None:
+        if not node.phase.is_terminal:  # It waits for a slot.
+            scope.phase = ScopePhase.HANDLING
+            return True
+        if node.phase is not NodePhase.ABORTED and node.failure is not None:
             scope.failure = node.failure
         return False
 
@@ -363,6 +364,9 @@ class Step:
             del scope.live[node.number]
             if self._kinds[node.spec.kind].takes_slot and not node.is_dynamic:
                 self.state.slots_used -= 1
+        else:  # It ends before it began: it was skipped, or aborted while it waited for a slot.
+            self._identify(node)
+            node.created_at = self.at
         node.phase = phase
         node.ended_at = self.at
         self.record(node)

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.propeller.core import events, graph, machine
-from sandbox.propeller.core.state import ExecutionPhase, Node, NodePhase, State, snapshot
-from tests.unit.propeller import building
-from tests.unit.propeller.world import ATTEMPTING, World, flaky
+from sandbox.propeller.core.state import Node, State, snapshot
+from tests.unit.propeller import building, invariants
+from tests.unit.propeller.world import World, flaky
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**32)
@@ -137,20 +137,9 @@ def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0
 
 def check_end(one: World, state: State) -> None:
     """What must hold of every execution that is over."""
-    assert state.is_terminal
+    invariants.check(state)
+    invariants.check_end(state)
     assert not [key for key, status in one.known.items() if status == "running"]
-    assert state.slots_used == 0
-    for scope in state.scopes:
-        assert not scope.live
-    for node in state.nodes:
-        assert node.phase in (NodePhase.IDLE, NodePhase.WAITING) or node.phase.is_terminal
-        assert [attempt.number for attempt in node.attempts] == list(range(len(node.attempts)))
-        assert all(attempt.is_terminal for attempt in node.attempts if node.spec.kind in ATTEMPTING)
-    if state.phase is ExecutionPhase.SUCCEEDED:
-        assert state.failure is None
-        assert state.outputs
-    if state.phase is ExecutionPhase.FAILED:
-        assert state.failure is not None
 
 
 @SETTINGS

@@ -18,6 +18,7 @@ from sandbox.propeller.core import commands, events, machine
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import ClosureGraph, NodeKind
 from sandbox.propeller.core.state import Node, Parameters, State, snapshot
+from tests.unit.propeller import invariants
 
 ATTEMPTING = (NodeKind.TASK, NodeKind.ELEMENT)
 EXECUTION = ExecutionId("flytesnacks", "development", "e1")
@@ -128,6 +129,9 @@ class World:
         self.pending.append(event)
         for command in wanted:
             self.take(command)
+        if self.watchful:
+            invariants.check(self.state)
+            invariants.check_progress(self.state)
 
     def take(self, command: commands.Command) -> None:
         match command:
@@ -139,7 +143,9 @@ class World:
                 self.mail.append(events.ElementsGathered(self.now(), number))
             case commands.RecordElement(number):
                 assert self.state.nodes[number].index >= 0
-            case commands.RecordNode() | commands.RecordAttempt() | commands.RecordExecution():
+            case commands.RecordNode(number) | commands.RecordAttempt(number, _):
+                assert self.state.nodes[number].unique_id, "a row without a name"
+            case commands.RecordExecution():
                 pass
             case _:
                 self.durable.append(command)
