@@ -70,4 +70,5 @@ def parameters(settings: EngineSettings, leased: Leased, spec: execution_pb2.Exe
         max_parallelism=spec.max_parallelism or settings.max_parallelism,
         interruptible=spec.interruptible.value if spec.HasField("interruptible") else None,
         max_system_failures=settings.max_system_failures,
+        retry_delay=int(settings.retry_seconds * 1e6),
     )

@@ -45,7 +45,7 @@ def build(
         previous_checkpoint_prefix=_previous_checkpoint(running, node, attempt, raw_data),
         unique_name=unique_name,
         env=_environment(settings, running, template, attempt),
-        labels=_labels(running, node, template),
+        labels=_labels(running, node, attempt, template),
         annotations=dict(running.spec.annotations.values),
         secrets=secrets.requested(template.security_context, running.spec.security_context),
         interruptible=node.attempts[attempt].interruptible,
@@ -126,7 +126,7 @@ def _environment(
     }
 
 
-def _labels(running: Running, node: Node, template: tasks_pb2.TaskTemplate) -> dict[str, str]:
+def _labels(running: Running, node: Node, attempt: int, template: tasks_pb2.TaskTemplate) -> dict[str, str]:
     execution = running.execution
     return {
         **running.spec.labels.values,
@@ -136,4 +136,5 @@ def _labels(running: Running, node: Node, template: tasks_pb2.TaskTemplate) -> d
         "workflow-name": running.workflow_name,
         "node-id": node.spec.node_id,
         "task-name": template.id.name,
+        "interruptible": str(node.attempts[attempt].interruptible).lower(),
     }

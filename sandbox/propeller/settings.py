@@ -23,6 +23,8 @@ class EngineSettings:
     """
     max_system_failures: int = 3
     """How many attempts of a node may be lost to system errors."""
+    retry_seconds: float = 0.5
+    """The pause after a node's first system error; after each further one twice as long. 0: none."""
     max_executions: int = 10_000
     """How many executions to hold in memory."""
     lease_seconds: float = 30.0

@@ -227,8 +227,8 @@ def _timer_fired(step: Step, event: events.TimerFired) -> bool:
     if node is None:
         return False
     match node.spec.kind:
-        case NodeKind.TASK:
-            return _TASK.timer(step, node, event)
+        case NodeKind.TASK | NodeKind.ELEMENT:
+            return _ATTEMPTING[node.spec.kind].timer(step, node, event)
         case NodeKind.GATE:
             return _GATE.timer(step, node, event)
         case _:

@@ -95,6 +95,9 @@ class Parameters:
     """What the request said for all nodes; None: the workflow decides."""
     max_system_failures: int = 3
     """How many attempts of a node may be lost to system errors before one more is the node's failure."""
+    retry_delay: int = 0
+    """Microseconds before the attempt that follows a first system error; after each further one twice as
+    long. 0: at once."""
 
 
 TIMED_OUT = "TIMED_OUT"
@@ -176,6 +179,7 @@ class Node:
         "phase",
         "prepared",
         "reason",
+        "retry_at",
         "scope",
         "spec",
         "started_at",
@@ -207,6 +211,8 @@ class Node:
         self.attempts: list[Attempt] = []
         self.system_failures = 0
         """How many of its attempts were lost to system errors."""
+        self.retry_at = 0
+        """When its next attempt begins, while it waits for that."""
         self.child: int | str | None = None
         """A subworkflow, or a dynamic task that made a workflow: its scope; a branch: the node it took; a
         launch plan: the child execution's name.

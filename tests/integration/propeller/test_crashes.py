@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from flyteidl.core import execution_pb2
 
-from sandbox.executors.api import AttemptPhase, AttemptUpdate, TaskRequest
+from sandbox.executors.api import AttemptPhase, AttemptUpdate, ErrorKind, TaskRequest
 from sandbox.propeller.core import machine
 from sandbox.propeller.engine import Engine
 from sandbox.propeller.settings import EngineSettings
@@ -23,7 +23,7 @@ from sandbox.store import errors, migrate, projects
 from sandbox.store.database import Database, DatabaseSettings
 from sandbox.store.objects import DirectoryObjectStore
 from tests.integration import servers
-from tests.integration.propeller.house import House
+from tests.integration.propeller.house import House, failed
 from tests.unit.propeller.building import launch_plan, run, subworkflow, task, workflow
 from tests.waiting import eventually
 
@@ -235,3 +235,21 @@ def test_an_attempt_that_was_aborted_from_outside_is_tried_again(house: House) -
     with house.engine():
         assert house.wait(house.launch(row)).phase == "SUCCEEDED"
     assert len(house.scripted.started) == 2
+
+
+def test_an_engine_that_died_during_the_pause_before_a_retry_retries_once(house: House) -> None:
+    def behave(request: TaskRequest) -> AttemptUpdate:
+        if request.key.attempt == 0:
+            return failed(request, ErrorKind.SYSTEM)
+        return house.scripted.echo(request)
+
+    house.scripted.behave = behave
+    row = house.register(workflow("lost", [run("n0", template=PYTHON)], "n0"), [PYTHON])
+    execution = house.launch(row)
+    with dying_engine(house):
+        eventually(lambda: "n0" in house.nodes(execution))
+        eventually(lambda: house.attempts(execution, "n0")[0].phase == "FAILED")
+    assert [key.attempt for key in house.scripted.started] == [0]
+    with house.engine():
+        assert house.wait(execution).phase == "SUCCEEDED"
+    assert [key.attempt for key in house.scripted.started] == [0, 1]

@@ -68,6 +68,12 @@ def test_system_failures_have_a_budget_of_their_own(house: House) -> None:
         assert house.wait(execution).phase == "SUCCEEDED"
     requests = [house.scripted.requests[key] for key in house.scripted.started]
     assert [request.interruptible for request in requests] == [True, True, True, False]
+    assert [request.labels["interruptible"] for request in requests] == ["true", "true", "true", "false"]
+    told = [
+        task_execution_pb2.TaskExecutionClosure.FromString(attempt.closure).reason
+        for attempt in house.attempts(execution, "n0")
+    ]
+    assert told == [f"another attempt begins in {seconds} s" for seconds in (0.5, 1, 2)] + [""]
 
 
 def test_error_pb_decides_before_outputs_pb(house: House) -> None:

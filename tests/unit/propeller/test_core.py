@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from types import FrameType
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from flyteidl.core import compiler_pb2, workflow_pb2
 
-from sandbox.propeller.core import events, graph, machine, retries
+from sandbox.propeller.core import commands, events, graph, machine, retries
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.kinds.array import min_successes
 from sandbox.propeller.core.state import Attempt, ExecutionPhase, Node, NodePhase, Parameters, State
@@ -25,7 +26,7 @@ from tests.unit.propeller.building import (
     task,
     workflow,
 )
-from tests.unit.propeller.world import EXECUTION, World
+from tests.unit.propeller.world import EXECUTION, Outcome, World
 
 EVERY_EVENT: list[events.Event] = [
     events.ExecutionStarted(1),
@@ -267,3 +268,70 @@ def test_a_task_is_not_prepared_before_it_has_a_slot() -> None:
     machine.apply(state, events.ExecutionStarted(1))
     assert len(state.scopes[0].live) == 2
     assert [node.phase for node in state.nodes].count(NodePhase.WAITING) == 3
+
+
+LOST = Failure("Lost", "lost", SYSTEM, recoverable=True)
+
+
+def pausing(outcome: Outcome, **more: Any) -> World:
+    built = graph.build(compile(workflow("one", [run("n0", retries=1)], "n0")))
+    return World(built, random.Random(1), outcome, retry_delay=1_000_000, **more)
+
+
+def test_system_failures_are_retried_after_pauses_that_grow_and_user_failures_at_once() -> None:
+    boom = Failure("Boom", "boom", USER, recoverable=True)
+    world = pausing(lambda node, attempt: [LOST, LOST, boom, LOST, None][attempt])
+    state = world.run()
+    assert state.phase is ExecutionPhase.SUCCEEDED
+    attempts = next(node for node in state.nodes if node.unique_id == "n0").attempts
+    assert len(attempts) == 5
+    pauses = [later.created_at - earlier.ended_at for earlier, later in itertools.pairwise(attempts)]
+    assert pauses == [1_000_000, 2_000_000, 0, 4_000_000]
+    assert attempts[0].reasons[-1][1] == "another attempt begins in 1 s"
+
+
+def test_no_pause_is_longer_than_a_minute() -> None:
+    parameters = Parameters(EXECUTION, retry_delay=1_000_000)
+    node = failing_node(1, 1, 1)
+    longest = []
+    for node.system_failures in (1, 6, 7, 1000):
+        longest.append(retries.delay(node, LOST, parameters))
+    assert longest == [1_000_000, 32_000_000, 60_000_000, 60_000_000]
+
+
+def paused() -> World:
+    """A world whose only attempt was lost, at the moment of the pause that follows."""
+    world = pausing(lambda node, attempt: LOST if attempt == 0 else None, watchful=False)
+    while not any(isinstance(event, events.TimerFired) for event in world.mail):
+        world.turn()
+    return world
+
+
+def test_a_restart_during_the_pause_waits_for_the_same_moment() -> None:
+    world = paused()
+    [node] = [node for node in world.state.nodes if node.retry_at]
+    world.crash()
+    wanted = machine.outstanding(world.state)
+    assert commands.SetTimer(node.number, "retry-1", node.retry_at) in wanted
+    assert not [command for command in wanted if isinstance(command, commands.StartAttempt)]
+    assert world.run().phase is ExecutionPhase.SUCCEEDED
+    assert list(world.known) == [("n0", 0), ("n0", 1)]
+
+
+def test_an_abort_during_the_pause_ends_the_node_at_once() -> None:
+    world = paused()
+    world.mail.insert(0, events.AbortRequested(world.now(), "enough"))
+    assert world.run().phase is ExecutionPhase.ABORTED
+    assert list(world.known) == [("n0", 0)]
+
+
+def test_a_timer_of_an_earlier_pause_starts_nothing() -> None:
+    world = paused()
+    [node] = [node for node in world.state.nodes if node.retry_at]
+    at = node.retry_at
+    machine.apply(world.state, events.TimerFired(at, node.number, "retry-1"))
+    lost = events.AttemptFinished(at + 1, node.number, 1, LOST)
+    assert machine.apply(world.state, lost)
+    before = world.state.applied
+    assert machine.apply(world.state, events.TimerFired(at + 2, node.number, "retry-1")) == []
+    assert world.state.applied == before

@@ -118,7 +118,11 @@ def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0
     chance = random.Random(seed + 1)
     cached = frozenset(f"n{index}" for index in range(size) if chance.random() < 0.2)
     rate = chance.choice([0.0, 0.0, 0.05, 0.3])
-    arguments: dict[str, object] = {"max_parallelism": chance.choice([0, 1, 2, 25]), **more}
+    arguments: dict[str, object] = {
+        "max_parallelism": chance.choice([0, 1, 2, 25]),
+        "retry_delay": chance.choice([0, 1000]),
+        **more,
+    }
     return World(
         random_graph(seed, size, fail_fast=fail_fast),
         random.Random(f"{seed} {order}"),

@@ -34,6 +34,7 @@ class World:
     outcome: Outcome
     """What comes of an attempt or a child execution."""
     max_parallelism: int = 25
+    retry_delay: int = 0
     crashes: float = 0.0
     repeats: float = 0.0
     cached: frozenset[str] = frozenset()
@@ -62,7 +63,7 @@ class World:
     closed: int = 0
 
     def __post_init__(self) -> None:
-        self.parameters = Parameters(EXECUTION, self.max_parallelism)
+        self.parameters = Parameters(EXECUTION, self.max_parallelism, retry_delay=self.retry_delay)
         self.state = State(self.graph, self.parameters)
         self.state.dynamic.update(self.made)
         self.pending: list[events.Event] = []

@@ -18,6 +18,8 @@ from sandbox.propeller.core.state import TIMED_OUT, Attempt, Node, NodePhase, Sc
 from sandbox.propeller.core.step import Step
 
 ACTIVE_DEADLINE = "active"
+_RETRY = "retry-"
+"""And the number of the attempt that begins then."""
 _ORDER = {"QUEUED": 0, "WAITING_FOR_RESOURCES": 0, "INITIALIZING": 1, "RUNNING": 2}
 
 
@@ -52,6 +54,8 @@ class TaskKind:
 
     def outstanding(self, state: State, node: Node) -> list[commands.Command]:
         wanted: list[commands.Command] = []
+        if node.retry_at:
+            wanted.append(self._retry_timer(node))
         if isinstance(node.child, int) and state.scopes[node.child].phase is ScopePhase.CLOSED:
             wanted.append(commands.ConcludeDynamic(node.number, node.attempt.number))
         if node.attempts and not node.attempt.is_terminal:
@@ -111,7 +115,10 @@ class TaskKind:
         self._failed(step, node, attempt.failure)
 
     def timer(self, step: Step, node: Node, event: events.TimerFired) -> bool:
-        """The node's active deadline passed. False: it no longer matters."""
+        """The node's active deadline passed, or the pause before a retry. False: it no longer matters."""
+        if node.retry_at and event.timer == self._retry_timer(node).timer:
+            self._start(step, node)
+            return True
         if event.timer != ACTIVE_DEADLINE or node.aborting is not None or not node.attempts:
             return False
         node.reason = TIMED_OUT
@@ -133,6 +140,7 @@ class TaskKind:
     def _start(self, step: Step, node: Node) -> None:
         state = step.state
         default = state.scopes[0].graph.template.metadata_defaults.interruptible
+        node.retry_at = 0
         number = len(node.attempts)
         attempt = Attempt(number, step.at)
         attempt.interruptible = retries.interruptible(node, default, state.parameters)
@@ -156,8 +164,17 @@ class TaskKind:
             node.system_failures += 1
         if final is not None:
             step.fail(node, final)
-        else:
+            return
+        pause = retries.delay(node, failure, step.state.parameters)
+        if not pause:
             self._start(step, node)
+            return
+        node.retry_at = step.at + pause
+        node.attempt.reasons.append((step.at, f"another attempt begins in {pause / 1e6:g} s"))
+        step.emit(self._retry_timer(node))
+
+    def _retry_timer(self, node: Node) -> commands.SetTimer:
+        return commands.SetTimer(node.number, f"{_RETRY}{len(node.attempts)}", node.retry_at)
 
 
 def _abort_inner(step: Step, number: int, reason: str) -> bool:
