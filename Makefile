@@ -15,12 +15,13 @@ PACKAGE := $(CURDIR)/$(VENV)/flyte-package.tgz
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help quickstart test lint bench lock wheel clean install install-dev
+.PHONY: help quickstart test lint bench histories lock wheel clean install install-dev
 
 help:
 	@echo "make quickstart   install, start, and run the four-task example"
 	@echo "make test         lint, types, import contracts, all tests"
 	@echo "make bench        measure the budgets"
+	@echo "make histories    record new stories of the engine; show and accept what a change does to old ones"
 	@echo "make lint         ruff, mypy --strict, import-linter"
 	@echo "make lock         compile requirements/ again from pyproject.toml"
 	@echo "make wheel        build the distribution into dist/"
@@ -43,6 +44,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+histories: $(VENV)/.dev
+	$(BIN)/python -m tests.histories
 
 wheel: $(VENV)/.dev
 	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python

@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from flyteidl.core import interface_pb2, workflow_pb2
+from flyteidl.core import compiler_pb2, interface_pb2, workflow_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +87,12 @@ def random_array(chance: random.Random, name: str, source: str, *, run_all: bool
 
 
 def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> graph.ClosureGraph:
+    return graph.build(random_closure(seed, size, fail_fast=fail_fast))
+
+
+def random_closure(
+    seed: int, size: int, *, fail_fast: bool | None = None
+) -> compiler_pb2.CompiledWorkflowClosure:
     chance = random.Random(seed)
     templates: list[workflow_pb2.WorkflowTemplate] = []
     for level in ("innermost", "inner", "outer"):
@@ -98,7 +104,7 @@ def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> grap
         result = nodes[-1].id
         templates.append(building.workflow(level, nodes, result, fail_fast=fast, on_failure=cleanup))
     *inside, outer = templates
-    return graph.build(building.compile(outer, [RETRYING, *MAPPED], inside, plans=["child"]))
+    return building.compile(outer, [RETRYING, *MAPPED], inside, plans=["child"])
 
 
 MADE = ("s3://b/made-0", "s3://b/made-1")
