@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -18,12 +18,13 @@ from flyteidl.admin import (
     launch_plan_pb2,
     node_execution_pb2,
     project_pb2,
+    signal_pb2,
     task_execution_pb2,
     task_pb2,
     workflow_pb2,
 )
 from flyteidl.core import identifier_pb2, literals_pb2
-from flyteidl.service import admin_pb2_grpc, dataproxy_pb2, dataproxy_pb2_grpc
+from flyteidl.service import admin_pb2_grpc, dataproxy_pb2, dataproxy_pb2_grpc, signal_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -33,6 +34,7 @@ from sandbox.idl.identifiers import EntityId, ExecutionId
 MAX_MESSAGE = 64 * 1024 * 1024
 LINK_LIFETIME = timedelta(minutes=10)
 REMEMBERED = 128
+SIGNALS_AT_ONCE = 500
 
 V = TypeVar("V")
 
@@ -81,6 +83,7 @@ class Admin:
         )
         self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self._data = dataproxy_pb2_grpc.DataProxyServiceStub(self._channel)
+        self._signals = signal_pb2_grpc.SignalServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._timeout = timeout
         self._workflows: Remembered[workflow_pb2.Workflow] = Remembered(REMEMBERED)
@@ -227,6 +230,24 @@ class Admin:
     def terminate(self, execution_id: ExecutionId, cause: str) -> None:
         request = execution_pb2.ExecutionTerminateRequest(id=execution_id.to_proto(), cause=cause)
         self._call(self._admin.TerminateExecution, request)
+
+    def signals(self, execution_id: ExecutionId) -> Iterator[signal_pb2.Signal]:
+        """What gates of an execution wait for, or were given."""
+        token = ""
+        while True:
+            request = signal_pb2.SignalListRequest(
+                workflow_execution_id=execution_id.to_proto(), limit=SIGNALS_AT_ONCE, token=token
+            )
+            answer = self._call(self._signals.ListSignals, request)
+            yield from answer.signals
+            token = answer.token
+            if not token:
+                return
+
+    def set_signal(self, execution_id: ExecutionId, signal: str, value: literals_pb2.Literal) -> None:
+        """Give what gates wait for under that name."""
+        signal_id = identifier_pb2.SignalIdentifier(signal_id=signal, execution_id=execution_id.to_proto())
+        self._call(self._signals.SetSignal, signal_pb2.SignalSetRequest(id=signal_id, value=value))
 
     # Nodes and attempts.
 

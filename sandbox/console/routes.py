@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from sandbox.console import guard
 from sandbox.console.forms import Form, read_form
-from sandbox.console.pages import entities, executions, health, launching, lists, objects, projects
+from sandbox.console.pages import answers, entities, executions, health, launching, lists, objects, projects
 from sandbox.console.rendering import ASSETS
 
 _DOMAIN = "/console/projects/{project}/domains/{domain}"
@@ -73,6 +73,7 @@ def _executions() -> list[BaseRoute]:
         Route(_EXECUTION + "/relaunch", _posted(executions.relaunch), methods=["POST"]),
         Route(_EXECUTION + "/launch", launching.again),
         Route(_NODE + "/deck", objects.deck),
+        Route(_NODE + "/signal", _posted(answers.give), methods=["POST"]),
         Route(_NODE, executions.page),
         Route(_EXECUTION + "/nodes/{node}", executions.page),
         Route(_NODE + "/view/{view}", executions.page),

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import catalog_pb2
 
-from sandbox.console import errors, memory, phases, scopes, times, urls
+from sandbox.console import errors, gates, memory, phases, scopes, times, urls
 from sandbox.console.client import Admin, Remembered
+from sandbox.console.gates import Gate
 from sandbox.console.memory import MemoryUse
 from sandbox.console.phases import Phase
 from sandbox.console.scopes import NodeKind, Scope
@@ -75,6 +76,13 @@ class Row:
     is_open: bool = False
     more_children: bool = False
     attempts: AttemptSummary = field(default_factory=AttemptSummary)
+    gate: Gate | None = None
+    """What a gate node waits for."""
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether it is a gate that somebody has to answer."""
+        return self.gate is not None and bool(self.gate.signal) and self.phase.name == "RUNNING"
 
     @property
     def href(self) -> str:
@@ -296,6 +304,7 @@ def row_of(node: node_execution_pb2.NodeExecution, scope: Scope | None, depth: i
         error=brief_error(closure.error.message) if closure.WhichOneof("output_result") == "error" else "",
         child=child,
         is_parent=_is_parent(node, kind, child, phase),
+        gate=gates.of_node(spec),
     )
 
 

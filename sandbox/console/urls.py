@@ -78,6 +78,11 @@ def deck(execution_id: ExecutionId, node_id: str) -> str:
     return f"{execution(execution_id)}/nodeId/{_segment(node_id)}/deck"
 
 
+def signal(execution_id: ExecutionId, node_id: str) -> str:
+    """Where the answer to a gate is posted."""
+    return f"{execution(execution_id)}/nodeId/{_segment(node_id)}/signal"
+
+
 def log(execution_id: ExecutionId, node_id: str, attempt: int) -> str:
     """What the attempt printed, as plain text."""
     parts = (execution_id.project, execution_id.domain, execution_id.name, node_id, str(attempt))

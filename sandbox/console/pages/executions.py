@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from sandbox.console import (
     context,
     errors,
+    gates,
     graphs,
     listing,
     phases,
@@ -76,14 +77,20 @@ class Address:
         """This page with another node's panel (empty: none), another tab, other unfolded rows."""
         chosen = self.node if node is None else node
         path = urls.node(self.execution, chosen, view or None) if chosen else urls.execution(self.execution)
-        kept = {
+        return urls.with_query(path, self._kept() | changes)
+
+    def answer(self, node: str) -> str:
+        """Where the answer to a gate is posted; this page comes after it."""
+        return urls.with_query(urls.signal(self.execution, node), self._kept())
+
+    def _kept(self) -> dict[str, str]:
+        return {
             "tab": self.tab if self.tab != "nodes" else "",
             "within": ",".join(self.within),
             "phase": self.phase,
             "token": self.token,
             "open": self._query.get("open", ""),
         }
-        return urls.with_query(path, kept | changes)
 
     def inside(self, node: str) -> str:
         """The same tab, one level further down."""
@@ -95,6 +102,15 @@ class Address:
 
 def page(request: Request) -> Response:
     """`…/executions/:id` and `…/executions/:id/nodeId/:n[/view/:v]`."""
+    return _show(request, panels.NO_ANSWER)
+
+
+def answered_wrongly(request: Request, posted: Form, wrong: str) -> Response:
+    """The page with a gate's panel, as it was filled in, and what is wrong with the answer."""
+    return _show(request, panels.RefusedAnswer(posted.get(f"input.{gates.VALUE}", ""), wrong))
+
+
+def _show(request: Request, answer: panels.RefusedAnswer) -> Response:
     began = time.monotonic()
     console = context.of(request)
     address = Address(request)
@@ -104,7 +120,14 @@ def page(request: Request) -> Response:
     now = datetime.now(UTC)
     tab = _tab(console, address, below, now)
     panel = panels.load(
-        console, address.execution, address.node, address.view, address.attempt, tab.get("tree"), below
+        console,
+        address.execution,
+        address.node,
+        address.view,
+        address.attempt,
+        tab.get("tree"),
+        below,
+        answer=answer,
     )
     return console.renderer.page(
         request,
@@ -127,6 +150,7 @@ def page(request: Request) -> Response:
             "refresh": _refresh(console, time.monotonic() - began) if summary.is_live else 0,
             **tab,
         },
+        status=400 if answer.wrong else 200,
     )
 
 

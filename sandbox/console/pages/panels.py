@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from flyteidl.core import interface_pb2
 
-from sandbox.console import attempts, errors, summaries, trees, urls, values
+from sandbox.console import attempts, errors, gates, scopes, summaries, trees, urls, values
 from sandbox.console.attempts import Attempt
 from sandbox.console.context import Console
+from sandbox.console.inputs import Field
 from sandbox.console.logs import LogChunk
 from sandbox.console.scopes import Scope
 from sandbox.console.summaries import Failure
@@ -42,6 +43,17 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedAnswer:
+    """What was given to a gate, and why it was not taken; without a reason, nothing was given."""
+
+    text: str = ""
+    wrong: str = ""
+
+
+NO_ANSWER = RefusedAnswer()
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """Everything the panel shows in one of its views."""
 
@@ -54,6 +66,10 @@ class Panel:
     outputs: list[NamedValue] = field(default_factory=list)
     log: Log | None = None
     has_deck: bool = False
+    answer: Field | None = None
+    """The field for the value that a gate waits for."""
+    wrong: str = ""
+    """Why an answer was not taken."""
 
     @property
     def is_told_by_an_attempt(self) -> bool:
@@ -70,7 +86,8 @@ class Panel:
             left_out.add("flytedecks")
         if not self.attempts:
             left_out.add("logs")
-        return {key: label for key, label in VIEWS.items() if key not in left_out or key == self.view}
+        names = VIEWS | {"executions": "Gate"} if self.row.kind is scopes.GATE else VIEWS
+        return {key: label for key, label in names.items() if key not in left_out or key == self.view}
 
 
 def view_named(name: str) -> str:
@@ -87,6 +104,8 @@ def load(
     attempt: str,
     tree: Tree | None,
     scope: Scope | None,
+    *,
+    answer: RefusedAnswer = NO_ANSWER,
 ) -> Panel | None:
     """The panel of a node; None where no node is chosen. Raises NotFound for a node that isn't there."""
     if not node:
@@ -96,7 +115,12 @@ def load(
     tried = () if row.child else console.admin.attempts(execution_id, node)
     shown = tuple(attempts.from_proto(each) for each in tried)
     entity = EntityId.from_proto(tried[-1].id.task_id) if tried and tried[-1].id.task_id.name else row.entity
-    inputs, outputs = _data(console, execution_id, node, entity) if view == "io" else ([], [])
+    waits = row.waits_for_a_person
+    inputs, outputs = (
+        _data(console, execution_id, node, entity)
+        if view == "io" or (waits and view == "executions")
+        else ([], [])
+    )
     closure = message.closure
     return Panel(
         row=row,
@@ -110,6 +134,8 @@ def load(
         outputs=outputs,
         log=_log(console, execution_id, node, _chosen(shown, attempt)) if view == "logs" and shown else None,
         has_deck=bool(closure.deck_uri),
+        answer=gates.field(row.gate, answer.text, answer.wrong) if row.gate and waits else None,
+        wrong=answer.wrong,
     )
 
 

@@ -21,6 +21,7 @@ from flyteidl.admin import (
     launch_plan_pb2,
     node_execution_pb2,
     project_pb2,
+    signal_pb2,
     task_execution_pb2,
     task_pb2,
     workflow_pb2,
@@ -28,7 +29,7 @@ from flyteidl.admin import (
 from flyteidl.core import compiler_pb2, identifier_pb2, interface_pb2, literals_pb2, tasks_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import workflow_pb2 as core_workflow_pb2
-from flyteidl.service import admin_pb2_grpc, dataproxy_pb2, dataproxy_pb2_grpc
+from flyteidl.service import admin_pb2_grpc, dataproxy_pb2, dataproxy_pb2_grpc, signal_pb2_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2_grpc
 
@@ -79,6 +80,7 @@ class Recording:
     workflows: list[workflow_pb2.Workflow] = field(default_factory=list)
     tasks: list[task_pb2.Task] = field(default_factory=list)
     launch_plans: list[launch_plan_pb2.LaunchPlan] = field(default_factory=list)
+    signals: dict[str, list[signal_pb2.Signal]] = field(default_factory=dict)
     deck_url: str = ""
     troubles: tuple[str, ...] = ()
     created: list[execution_pb2.ExecutionCreateRequest] = field(default_factory=list)
@@ -232,6 +234,14 @@ class Recording:
         )
         tried.append(message)
         return message
+
+
+def gate_node(node: str, gate: core_workflow_pb2.GateNode, name: str = "") -> core_workflow_pb2.Node:
+    made = core_workflow_pb2.Node(
+        id=node, metadata=core_workflow_pb2.NodeMetadata(name=name or node), gate_node=gate
+    )
+    made.metadata.timeout.seconds = 3600
+    return made
 
 
 def interface(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> interface_pb2.TypedInterface:
@@ -492,6 +502,23 @@ class Admin(admin_pb2_grpc.AdminServiceServicer):
         return task_execution_pb2.TaskExecutionList(task_executions=self.recording.attempts.get(key, []))
 
 
+class Signals(signal_pb2_grpc.SignalServiceServicer):
+    """What gates wait for, and were given."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    def ListSignals(self, request: Any, context: grpc.ServicerContext) -> Any:
+        page, token = _page(self.recording.signals.get(request.workflow_execution_id.name, []), request)
+        return signal_pb2.SignalList(signals=page, token=token)
+
+    def SetSignal(self, request: Any, context: grpc.ServicerContext) -> Any:
+        for signal in self.recording.signals[request.id.execution_id.name]:
+            if signal.id == request.id:
+                signal.value.CopyFrom(request.value)
+        return signal_pb2.SignalSetResponse()
+
+
 class DataProxy(dataproxy_pb2_grpc.DataProxyServiceServicer):
     """Signed links, as recorded."""
 
@@ -515,6 +542,7 @@ def serving(recording: Recording) -> Iterator[str]:
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
     admin_pb2_grpc.add_AdminServiceServicer_to_server(Admin(recording), server)
     dataproxy_pb2_grpc.add_DataProxyServiceServicer_to_server(DataProxy(recording), server)
+    signal_pb2_grpc.add_SignalServiceServicer_to_server(Signals(recording), server)
     health_pb2_grpc.add_HealthServicer_to_server(HealthService((), lambda: recording.troubles), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

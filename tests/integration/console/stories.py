@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flyteidl.admin import node_execution_pb2
+from flyteidl.admin import node_execution_pb2, signal_pb2
 from flyteidl.core import catalog_pb2, identifier_pb2, types_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.core import workflow_pb2 as core_workflow_pb2
 
 from sandbox.idl import literals, types
 from tests.integration.console import recorded
@@ -41,6 +42,7 @@ def tell(recording: Recording) -> Recording:
     """All stories of ordinary size."""
     _diabetes(recording)
     _nested(recording)
+    _gated(recording)
     return recording
 
 
@@ -157,6 +159,41 @@ def _nested(recording: Recording) -> None:
     data = node_execution_pb2.NodeExecutionGetDataResponse()
     data.dynamic_workflow.compiled_workflow.primary.CopyFrom(made)
     recording.node_data["running", "n3"] = data
+
+
+def _gated(recording: Recording) -> None:
+    """It waits for an approval, for an integer and for a list, and sleeps."""
+    step = recording.task("tests.gates.report", {"x": INTEGER}, {"o0": STRING})
+    conditions = {
+        "review": core_workflow_pb2.GateNode(approve=core_workflow_pb2.ApproveCondition(signal_id="review")),
+        "count": core_workflow_pb2.GateNode(signal=_asking("count", INTEGER)),
+        "sizes": core_workflow_pb2.GateNode(signal=_asking("sizes", NUMBERS)),
+        "nap": core_workflow_pb2.GateNode(sleep=core_workflow_pb2.SleepCondition()),
+    }
+    conditions["nap"].sleep.duration.seconds = 5400
+    gates = [recorded.gate_node(f"n{i}", gate, name) for i, (name, gate) in enumerate(conditions.items(), 1)]
+    workflow = recording.workflow(
+        "tests.gates.reviewed", [recorded.task_node("n0", step), *gates], [("n0", "n1")]
+    )
+    recording.execution("waiting", workflow, Phase.RUNNING, at=60)
+    recording.node("waiting", "n0", NodePhase.SUCCEEDED)
+    recording.attempt("waiting", "n0", step, TaskPhase.SUCCEEDED)
+    for i in range(1, 5):
+        recording.node("waiting", f"n{i}", NodePhase.RUNNING, at=i, seconds=None)
+    recording.node_data["waiting", "n1"] = node_execution_pb2.NodeExecutionGetDataResponse(
+        full_inputs=recorded.literal_map(o0=literals.from_python("a report to be read"))
+    )
+    recording.signals["waiting"] = [
+        signal_pb2.Signal(
+            id=identifier_pb2.SignalIdentifier(signal_id=name, execution_id=recorded.execution_id("waiting")),
+            type=kind,
+        )
+        for name, kind in (("review", BOOLEAN), ("count", INTEGER), ("sizes", NUMBERS))
+    ]
+
+
+def _asking(name: str, kind: types_pb2.LiteralType) -> core_workflow_pb2.SignalCondition:
+    return core_workflow_pb2.SignalCondition(signal_id=name, type=kind, output_variable_name="o0")
 
 
 def tell_wide(recording: Recording) -> Recording:

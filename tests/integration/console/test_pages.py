@@ -99,7 +99,7 @@ def test_a_long_list_is_paged(browser: Browser, recording: Recording) -> None:
         if following is None:
             break
         path = unescape(following[1])
-    assert len(seen) == 124
+    assert len(seen) == 125
 
 
 def test_what_people_wrote_is_shown_and_never_run(browser: Browser) -> None:
