@@ -9,7 +9,7 @@ from flyteidl.core import literals_pb2
 from sandbox.admin import errors, fields, launches, literal_maps, pages, times
 from sandbox.admin.context import AdminContext
 from sandbox.idl.identifiers import ExecutionId
-from sandbox.store import executions, filters, launch_plans
+from sandbox.store import eager_executions, executions, filters, launch_plans
 
 MAX_LISTED_ERROR = 100
 """Characters of an error message in lists; the whole message is in GetExecution."""
@@ -42,6 +42,7 @@ def relaunch(
     spec.metadata.reference_execution.CopyFrom(request.id)
     spec.metadata.ClearField("parent_node_execution")
     spec.metadata.ClearField("nesting")
+    spec.labels.values.pop(eager_executions.LABEL, None)
     spec.overwrite_cache = request.overwrite_cache
     launch = launches.Launch(
         request.id.project,
@@ -89,7 +90,7 @@ def terminate(
     """TerminateExecution: ABORTING at once, ABORTED when the engine has ended all tasks."""
     execution = fields.execution(request.id)
     with context.database.transaction() as connection:
-        if not executions.request_abort(connection, execution, cause=request.cause, principal=""):
+        if not eager_executions.request_abort(connection, execution, cause=request.cause, principal=""):
             raise _already_terminal(executions.get(connection, execution))
     return execution_pb2.ExecutionTerminateResponse()
 

@@ -18,7 +18,7 @@ from sandbox.admin.launchables import Launchable
 from sandbox.compiler import launching
 from sandbox.idl import names, paths
 from sandbox.idl.identifiers import EntityId, ExecutionId
-from sandbox.store import attributes, executions, listing, node_executions
+from sandbox.store import attributes, eager_executions, executions, listing, node_executions
 from sandbox.store import launch_plans as launch_plan_rows
 from sandbox.store.database import Connection
 
@@ -56,6 +56,7 @@ def launch(context: AdminContext, request: Launch) -> ExecutionId:
             found.closure.expected_inputs, found.spec.fixed_inputs, request.inputs
         )
         _check_concurrency(connection, entity, found.spec.concurrency_policy)
+        _check_eager(connection, request)
         parent = _inherit(connection, request.spec)
         execution_configs.settle(
             connection,
@@ -127,6 +128,18 @@ def _check_concurrency(
     if len(running) >= policy.max:
         raise errors.AlreadyRegistered(
             f"concurrency limit ({policy.max}) reached for launch plan {entity.name}; skipping execution"
+        )
+
+
+def _check_eager(connection: Connection, request: Launch) -> None:
+    """What an eager task starts while its execution is being aborted would outlive it."""
+    name = request.spec.labels.values.get(eager_executions.LABEL)
+    if not name or request.source_execution_id is not None:
+        return
+    starter = ExecutionId(request.project, request.domain, name)
+    if eager_executions.is_ending(connection, starter):
+        raise errors.WrongState(
+            f"the eager execution {starter}, which starts this one, is being aborted or has ended"
         )
 
 

@@ -177,7 +177,7 @@ class _Checker:
         if outputs is None:
             return None  # the mistake at the provider was reported there
         kind = self._promised_type(promise, provider, outputs)
-        if kind is None or expected is None or types.castable(kind, expected):
+        if kind is None or expected is None or types.is_unknown(kind) or types.castable(kind, expected):
             return kind
         self.report(
             ErrorCode.MISMATCHING_TYPES,
@@ -214,8 +214,12 @@ class _Checker:
     def _attribute_type(
         self, kind: types_pb2.LiteralType, promise: types_pb2.OutputReference
     ) -> types_pb2.LiteralType | None:
-        """The type at the end of the promise's path; a struct that says nothing of its fields stays one."""
+        """The type at the end of the promise's path.
+
+        It is unknown where a struct says nothing of its fields: what is there turns out at run time.
+        """
         for attribute in promise.attr_path:
+            kind = types.without_none(kind)
             fields = kind.structure.dataclass_type
             match kind.WhichOneof("type"):
                 case "collection_type":
@@ -231,6 +235,8 @@ class _Checker:
                     return None
                 case _ if fields:
                     kind = fields[attribute.string_value]
+                case _ if types.is_simple(kind, types_pb2.STRUCT):
+                    return types_pb2.LiteralType()
         return kind
 
     def _items(

@@ -29,7 +29,7 @@ def check(scope: Scope, branch: Node, expression: condition_pb2.BooleanExpressio
 def _check_comparison(scope: Scope, branch: Node, comparison: condition_pb2.ComparisonExpression) -> None:
     left = _operand(scope, branch, "LeftValue", comparison.left_value)
     right = _operand(scope, branch, "RightValue", comparison.right_value)
-    if left is None or right is None:
+    if left is None or right is None or types.is_unknown(left) or types.is_unknown(right):
         return
     if not (types.castable_in_flyte(left, right) or types.castable_in_flyte(right, left)):
         scope.report(

@@ -127,6 +127,7 @@ def _compile_one(
         _connect(scope, scope.nodes[node_id])
     if template.HasField("failure_node"):
         _check_failure_node(scope, compiled.template.failure_node)
+    _take_outputs(scope, compiled.template)
     _connect_loose_ends(scope)
     _check_reachable(scope)
     compiled.connections.CopyFrom(scope.connections.to_proto())
@@ -209,6 +210,12 @@ def _check_failure_node(scope: Scope, proto: workflow_pb2.Node) -> None:
     bound: bindings.Bound = nodes.bind(scope, node)
     for provider in bound.upstream:
         scope.connections.add_upstream(provider, node.id)
+
+
+def _take_outputs(scope: Scope, target: workflow_pb2.WorkflowTemplate) -> None:
+    """The outputs' bindings as they were completed at the end node: an input passed on names its node."""
+    del target.outputs[:]
+    target.outputs.extend(scope.nodes[END_NODE].proto.inputs)
 
 
 def _connect_loose_ends(scope: Scope) -> None:

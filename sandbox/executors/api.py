@@ -47,6 +47,10 @@ class ErrorKind(enum.StrEnum):
     SYSTEM = "SYSTEM"
 
 
+PROCESS_FAILED = "Error"
+"""The code of an attempt whose process ended by itself, with another exit code than 0; Kubernetes' word."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptError:
     """Why an attempt failed."""

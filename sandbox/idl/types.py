@@ -42,6 +42,18 @@ def is_none(literal_type: LiteralType) -> bool:
     return is_simple(literal_type, types_pb2.NONE)
 
 
+def is_unknown(literal_type: LiteralType) -> bool:
+    """Whether the type says nothing."""
+    return literal_type.WhichOneof("type") is None
+
+
+def without_none(literal_type: LiteralType) -> LiteralType:
+    """What an optional type holds when it is not None; any other type as it is."""
+    variants = [variant for variant in literal_type.union_type.variants if not is_none(variant)]
+    is_optional = len(variants) == 1 and len(literal_type.union_type.variants) == 2
+    return variants[0] if is_optional else literal_type
+
+
 def castable(upstream: LiteralType, downstream: LiteralType) -> bool:
     """Whether every value of `upstream` may be bound where `downstream` is expected."""
     return _castable(upstream, downstream, False) or _castable(upstream, downstream, True)

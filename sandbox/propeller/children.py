@@ -23,7 +23,7 @@ from sandbox.propeller.core.state import Node
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.preparing import refuse
 from sandbox.propeller.running import Running
-from sandbox.store import errors, executions, launch_plans, leases
+from sandbox.store import eager_executions, errors, executions, launch_plans, leases
 from sandbox.store.database import Connection, Database
 
 _ABORTED = "cascading abort as parent execution id [{execution}] aborted, reason [{reason}]"
@@ -74,7 +74,9 @@ class ChildLauncher:
         cause = _ABORTED.format(execution=running.execution.name, reason=reason)
         try:
             with self._lock, self._database.transaction() as connection:
-                return executions.request_abort(connection, child, cause=cause, principal="flytepropeller")
+                return eager_executions.request_abort(
+                    connection, child, cause=cause, principal="flytepropeller"
+                )
         except errors.NotFound:
             return False
 

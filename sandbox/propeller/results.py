@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from flyteidl.core import catalog_pb2, errors_pb2, execution_pb2, literals_pb2, tasks_pb2
-from google.protobuf import message
+from flyteidl.core import catalog_pb2, literals_pb2, tasks_pb2
 
-from sandbox.executors.api import AttemptPhase, AttemptUpdate
+from sandbox.executors.api import PROCESS_FAILED, AttemptPhase, AttemptUpdate
 from sandbox.idl import hashing, paths
-from sandbox.propeller import clock, literal_store, memoization
+from sandbox.propeller import clock, error_documents, literal_store, memoization
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.state import Node
@@ -29,6 +28,8 @@ from sandbox.store.objects import ObjectStore
 _LOG = logging.getLogger(__name__)
 _PROCESSES = ("container", "k8s_pod")
 """What a task that runs an SDK has as its target."""
+_DISTRIBUTED = ("pytorch",)
+"""Task types whose workers write an error file each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +120,29 @@ class ResultReader:
         self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths, update: AttemptUpdate
     ) -> _Outcome:
         if update.phase is AttemptPhase.FAILED:
-            return _Outcome(_from_executor(update))
-        try:
-            return _Outcome(_from_document(self._objects.get(places.error)))
-        except errors.ObjectNotFound:
-            pass
+            return _Outcome(self._failure(places, update))
+        told = error_documents.read(self._objects, places)
+        if told is None and template.type in _DISTRIBUTED:
+            told = error_documents.read_earliest(self._objects, places)
+        if told is not None:
+            return _Outcome(told)
         # Before the outputs: those of a dynamic node are written at the same place, by what runs inside.
         if template.WhichOneof("target") in _PROCESSES and self._objects.exists(places.futures):
             return _Outcome(is_dynamic=True)
         return self._outputs(template, places)
+
+    def _failure(self, places: paths.AttemptPaths, update: AttemptUpdate) -> Failure:
+        """Why the executor says that the attempt failed.
+
+        A process that ends by itself with another exit code than 0 may have written down why before: some
+        plugins make it (`FLYTE_FAIL_ON_ERROR`). That is what the user wants to read.
+        """
+        if update.error is not None and update.error.code == PROCESS_FAILED:
+            told = error_documents.read(self._objects, places)
+            told = told or error_documents.read_earliest(self._objects, places)
+            if told is not None:
+                return told
+        return _from_executor(update)
 
     def _outputs(self, template: tasks_pb2.TaskTemplate, places: paths.AttemptPaths) -> _Outcome:
         try:
@@ -195,19 +210,4 @@ def _from_executor(update: AttemptUpdate) -> Failure:
     if error is None:
         text = update.reason or "the executor gave no reason"
         return Failure("UnknownError", text, SYSTEM, recoverable=True)
-    return Failure(error.code, error.message, error.kind.value, error.recoverable)
-
-
-def _from_document(data: bytes) -> Failure:
-    """error.pb as a failure."""
-    try:
-        document = errors_pb2.ErrorDocument.FromString(data)
-    except message.DecodeError as error:
-        return Failure("ErrorFileBadFormat", f"error.pb can't be read: {error}", SYSTEM, recoverable=True)
-    if not document.HasField("error"):
-        text = "error.pb holds no error. This is a bug of the task's SDK."
-        return Failure("ErrorFileBadFormat", text, SYSTEM, recoverable=True)
-    told = document.error
-    kind = SYSTEM if told.origin == execution_pb2.ExecutionError.SYSTEM else USER
-    recoverable = told.kind == errors_pb2.ContainerError.RECOVERABLE
-    return Failure(told.code, told.message, kind, recoverable)
+    return Failure(error.code, error_documents.shortened(error.message), error.kind.value, error.recoverable)

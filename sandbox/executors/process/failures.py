@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from datetime import timedelta
 
-from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind
+from sandbox.executors.api import PROCESS_FAILED, AttemptError, AttemptPhase, ErrorKind
 from sandbox.executors.process import quantities
 from sandbox.executors.process.runner import records
 
@@ -112,4 +112,4 @@ def _exited(result: records.Result, log_tail: str) -> AttemptError:
         return AttemptError("TaskPreparationFailed", log_tail, ErrorKind.SYSTEM, recoverable=True)
     else:
         message = f"The attempt's process ended with exit code {result.exit_code}.{said}"
-    return AttemptError("Error", message, ErrorKind.USER, recoverable=True)
+    return AttemptError(PROCESS_FAILED, message, ErrorKind.USER, recoverable=True)

@@ -318,7 +318,7 @@ def _upstream(proto: workflow_pb2.Node) -> Iterator[str]:
 def _promises(data: literals_pb2.BindingData) -> Iterator[str]:
     which = data.WhichOneof("value")
     if which == "promise":
-        yield data.promise.node_id
+        yield data.promise.node_id or paths.START_NODE
     elif which == "collection":
         for item in data.collection.bindings:
             yield from _promises(item)

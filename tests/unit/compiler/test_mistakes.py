@@ -361,3 +361,30 @@ def test_the_failure_node_is_checked_like_any_other() -> None:
     template.failure_node.CopyFrom(node("fn0", "add"))
     assert only(template).node == "fn0"
     assert workflows.required(template, []).tasks
+
+
+def test_a_promise_reaches_through_an_optional_member() -> None:
+    line = tagged(STRUCT, "")
+    line.structure.dataclass_type["end"].CopyFrom(union(POINT, NONE))
+    draw = build.task("draw", {}, {"o0": line})
+    reached = promise("n0", "o0", "end", "x")
+    fine = workflow([node("n0", "draw"), node("n1", "add", {"a": reached})])
+    build.compile(fine, tasks=[*TASKS, draw])
+    mistyped = workflow([node("n0", "draw"), node("n1", "say", {"text": reached})])
+    with pytest.raises(CompilationFailed, match=r"has type \[integer\]"):
+        build.compile(mistyped, tasks=[*TASKS, draw])
+
+
+def test_what_a_struct_does_not_tell_of_its_fields_turns_out_at_run_time() -> None:
+    load = build.task("load", {}, {"o0": STRUCT})
+    nodes = [node("n0", "load"), node("n1", "say", {"text": promise("n0", "o0", "a", "b")})]
+    nodes.append(
+        node("n2", branch((equals("x", 1), node("n3", "nothing"))), {"x": promise("n0", "o0", "a", "c")})
+    )
+    build.compile(workflow(nodes), tasks=[*TASKS, load])
+
+
+def test_an_input_that_is_passed_on_as_an_output_names_its_node() -> None:
+    template = workflow([node("n0", "nothing")], {"x": INTEGER}, {"o0": (INTEGER, promise("", "x"))})
+    compiled = build.compile(template).primary.template
+    assert [each.binding.promise.node_id for each in compiled.outputs] == ["start-node"]
