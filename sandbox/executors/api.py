@@ -16,7 +16,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from flyteidl.core import literals_pb2, security_pb2, tasks_pb2
 
@@ -91,6 +91,8 @@ class AttemptUpdate:
     """Bytes: the largest resident set of the attempt's processes; known at the end."""
     memory_limit: int | None = None
     """Bytes: what the task asked to be limited to, if it did."""
+    custom_info: Mapping[str, Any] | None = None
+    """What whoever runs it has to say about it, for people and programs: JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class TaskRequest:
     """For one attempt's running time; the executor kills it after that with TimeoutExpired."""
     array_index: int | None = None
     """Set for an element of an array node: FLYTE_K8S_ARRAY_INDEX."""
+    identity: security_pb2.Identity | None = None
+    """As whom the execution wants it to run: a service account, a role."""
 
 
 Sink = Callable[[AttemptUpdate], None]

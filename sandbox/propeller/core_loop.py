@@ -23,7 +23,7 @@ from flyteidl.core import literals_pb2
 
 from sandbox.executors.api import AttemptUpdate
 from sandbox.idl.identifiers import ExecutionId
-from sandbox.propeller import children, clock, patience, rows
+from sandbox.propeller import children, clock, patience, results, rows
 from sandbox.propeller.child_nodes import ChildNodes
 from sandbox.propeller.children import ChildLauncher
 from sandbox.propeller.committer import Committer
@@ -443,6 +443,7 @@ def _progress(update: AttemptUpdate, number: int) -> events.AttemptUpdated:
         update.version,
         update.reason,
         tuple((link.name, link.uri) for link in update.logs),
+        results.packed_info(update),
     )
 
 

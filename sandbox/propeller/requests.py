@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
+from flyteidl.core import literals_pb2, security_pb2, tasks_pb2, workflow_pb2
 
 from sandbox.executors import secrets
 from sandbox.executors.api import TaskRequest
@@ -51,6 +51,7 @@ def build(
         interruptible=node.attempts[attempt].interruptible,
         timeout=timedelta(microseconds=node.spec.timeout) if node.spec.timeout else None,
         array_index=node.index if node.index >= 0 and not node.spec.own_inputs else None,
+        identity=_identity(running),
     )
 
 
@@ -124,6 +125,19 @@ def _environment(
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
         "FLYTE_ATTEMPT_NUMBER": str(attempt),
     }
+
+
+def _identity(running: Running) -> security_pb2.Identity | None:
+    """As whom the execution runs; requests of older clients say it in `auth_role`."""
+    spec = running.spec
+    if spec.security_context.HasField("run_as"):
+        return spec.security_context.run_as
+    role = spec.auth_role
+    if role.kubernetes_service_account or role.assumable_iam_role:
+        return security_pb2.Identity(
+            k8s_service_account=role.kubernetes_service_account, iam_role=role.assumable_iam_role
+        )
+    return None
 
 
 def _labels(running: Running, node: Node, attempt: int, template: tasks_pb2.TaskTemplate) -> dict[str, str]:

@@ -6,6 +6,7 @@ flytekit exits with 0 after a user's exception: what counts is error.pb, which i
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -99,6 +100,7 @@ class ResultReader:
             reason=update.reason,
             logs=logs,
             catalog=catalog,
+            info=packed_info(update),
         )
         return Dynamic(finished) if outcome.is_dynamic else finished
 
@@ -203,6 +205,11 @@ class ResultReader:
             _LOG.warning(
                 "%s: reservation of node %s not released: %s", running.execution, node.unique_id, error
             )
+
+
+def packed_info(update: AttemptUpdate) -> str:
+    """What an executor has to say about an attempt, as events carry it."""
+    return json.dumps(update.custom_info, sort_keys=True) if update.custom_info else ""
 
 
 def _from_executor(update: AttemptUpdate) -> Failure:

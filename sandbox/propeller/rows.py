@@ -6,10 +6,12 @@ each time that a node or an attempt changed: a row never depends on what was wri
 
 from __future__ import annotations
 
+import json
+
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
-from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2
+from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2, tasks_pb2
 from flyteidl.event import event_pb2
-from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
+from google.protobuf import duration_pb2, json_format, struct_pb2, timestamp_pb2
 
 from sandbox.idl import names
 from sandbox.propeller import memoization
@@ -232,7 +234,7 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
         reason=reasons[-1][1] if reasons else "",
         reasons=[task_execution_pb2.Reason(occurred_at=_timestamp(at), message=text) for at, text in reasons],
         task_type="container_array" if is_array else template.type,
-        metadata=_task_metadata(running, node, attempt, template.type),
+        metadata=_task_metadata(running, node, attempt),
         event_version=1,
     )
     if attempt.started_at:
@@ -244,10 +246,11 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
     elif attempt.phase == "SUCCEEDED" and attempt.outputs:
         closure.output_uri = running.places.attempt(node, attempt.number).outputs
     memory = {"peak_memory_bytes": attempt.peak_memory, "memory_limit_bytes": attempt.memory_limit}
-    known = {name: value for name, value in memory.items() if value is not None}
-    if known:
-        values = {name: struct_pb2.Value(number_value=value) for name, value in known.items()}
-        closure.custom_info.CopyFrom(struct_pb2.Struct(fields=values))
+    told = {name: value for name, value in memory.items() if value is not None}
+    if attempt.info:
+        told |= json.loads(attempt.info)
+    if told:
+        closure.custom_info.CopyFrom(json_format.ParseDict(told, struct_pb2.Struct()))
     if is_array:
         closure.metadata.plugin_identifier = "k8s-array"
         closure.metadata.external_resources.extend(_external_resources(running, node))
@@ -255,16 +258,23 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
 
 
 def _task_metadata(
-    running: Running, node: Node, attempt: Attempt, task_type: str
+    running: Running, node: Node, attempt: Attempt
 ) -> event_pb2.TaskExecutionMetadata:
     instance = event_pb2.TaskExecutionMetadata.DEFAULT
     if attempt.interruptible:
         instance = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE
     return event_pb2.TaskExecutionMetadata(
         generated_name=names.unique_task_name(running.execution.name, node.unique_id, attempt.number),
-        plugin_identifier="echo" if task_type == "echo" else "container",
+        plugin_identifier=_plugin(node.template),
         instance_class=instance,
     )
+
+
+def _plugin(template: tasks_pb2.TaskTemplate) -> str:
+    """What ran the task, in Flyte's words."""
+    if template.type == "echo":
+        return "echo"
+    return "container" if template.WhichOneof("target") else "connector-service"
 
 
 def _cache_status(node: Node) -> str | None:

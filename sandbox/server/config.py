@@ -94,6 +94,8 @@ class ServerConfig:
     """`s3://my-s3-bucket/data`: what tasks offload."""
     system_project: str
     """The project that the canary runs in; the console hides it."""
+    connectors: list[str] = field(default_factory=list)
+    """`host:port` of the connectors that tasks may go to, in order of precedence."""
     max_message_size: int = 16 * MEBIBYTE
     """Bytes: the largest gRPC request that is taken."""
     grpc_threads: int = 16

@@ -21,7 +21,10 @@ from sandbox.admin.settings import AdminSettings
 from sandbox.catalog import service as catalog_service
 from sandbox.console import app as console_app
 from sandbox.console.settings import ConsoleSettings
+from sandbox.executors.agent.executor import ConnectorExecutor
+from sandbox.executors.agent.settings import ConnectorSettings
 from sandbox.executors.echo import EchoExecutor
+from sandbox.executors.process import orders
 from sandbox.executors.process.executor import ProcessExecutor
 from sandbox.executors.process.settings import ProcessSettings
 from sandbox.propeller.engine import Engine
@@ -70,7 +73,10 @@ class ControlPlane:
             engine_settings(config),
             self._database,
             self._objects,
-            ExecutorRegistry(self._processes, {"echo": EchoExecutor(self._objects)}),
+            ExecutorRegistry(
+                ConnectorExecutor(connector_settings(config), self._objects, behind=self._processes),
+                {"echo": EchoExecutor(self._objects)},
+            ),
         )
         self._health = Health(self._database, self._engine.is_alive)
         self._grpc, self._health_service = self._create_grpc()
@@ -221,4 +227,13 @@ def process_settings(config: ServerConfig) -> ProcessSettings:
         enforce_limits=config.tasks.enforce_limits,
         max_running=config.tasks.slots,
         env=config.tasks.env,
+    )
+
+
+def connector_settings(config: ServerConfig) -> ConnectorSettings:
+    """What the connector executor is told."""
+    return ConnectorSettings(
+        endpoints=tuple(config.connectors),
+        notes_prefix=f"{config.metadata_prefix}/connectors",
+        env=orders.services(process_settings(config)),
     )

@@ -37,8 +37,8 @@ def of(template: tasks_pb2.TaskTemplate) -> Container:
     if target == "k8s_pod":
         return _of_pod(template)
     raise UnrunnableTaskError(
-        f"The task type {template.type!r} has neither a container nor a pod to run, and no plugin of the "
-        "embedded profile runs it: start the sandbox with a cluster profile, or replace the task."
+        f"The task type {template.type!r} has neither a container nor a pod to run: replace the task, or "
+        "have a connector run it (`sandbox start --connector`)."
     )
 
 

@@ -104,6 +104,14 @@ class ProcessExecutor:
             if attempt.link is not None:
                 attempt.link.abort(str(directory))
 
+    def knows(self, key: AttemptKey) -> bool:
+        """Whether the attempt was started here, by this process or an earlier one, and not forgotten."""
+        directory = attempts.attempt_directory(self._settings.tasks_root, key)
+        with self._lock:
+            if str(directory) in self._attempts:
+                return True
+        return attempts.read_marker(directory) is not None or attempts.read_result(directory) is not None
+
     def forget(self, key: AttemptKey) -> None:
         """Drop everything about an ended attempt but its log."""
         directory = attempts.attempt_directory(self._settings.tasks_root, key)

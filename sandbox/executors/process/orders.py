@@ -78,7 +78,7 @@ def environment_of(
     env["PATH"] = f"{environment.bin}:{os.environ.get('PATH', _SYSTEM_PATH)}"
     env["HOME"] = str(home)
     env["PYTHONUNBUFFERED"] = "1"
-    env.update(_services(settings))
+    env.update(services(settings))
     env.update(settings.env)
     env.update(environment.env)
     env.update(container.env)
@@ -138,7 +138,7 @@ def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _services(settings: ProcessSettings) -> dict[str, str]:
+def services(settings: ProcessSettings) -> dict[str, str]:
     """Where the sandbox's own services are, for flytekit and for whatever else speaks S3."""
     return {
         "FLYTE_AWS_ENDPOINT": settings.s3_endpoint,

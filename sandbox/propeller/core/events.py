@@ -72,6 +72,8 @@ class AttemptUpdated:
     reason: str = ""
     logs: tuple[tuple[str, str], ...] = ()
     """(name, URI) of places where a person can read what it printed."""
+    info: str = ""
+    """What its executor has to say about it, as JSON; empty: nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class AttemptFinished:
     """Base64 of `core.CatalogMetadata` when the outputs went into the catalog."""
     unfolds: str = ""
     """The URI of the compiled workflow that a dynamic task made instead of outputs; else empty."""
+    info: str = ""
+    """What its executor has to say about it, as JSON; empty: nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

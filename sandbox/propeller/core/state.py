@@ -129,6 +129,8 @@ class Attempt:
     """Name and URI of each link."""
     reasons: list[tuple[int, str]] = field(default_factory=list)
     """Time and text of each thing that was said about it."""
+    info: str = ""
+    """What its executor had to say about it, as JSON."""
 
     @property
     def is_terminal(self) -> bool:

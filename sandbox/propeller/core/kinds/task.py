@@ -74,6 +74,7 @@ class TaskKind:
                 step.run(node)
         attempt.version = event.version
         attempt.logs = event.logs or attempt.logs
+        attempt.info = event.info or attempt.info
         if event.reason:
             attempt.reasons.append((event.at, event.reason))
         step.record_attempt(node)
@@ -87,6 +88,7 @@ class TaskKind:
         attempt.deck = event.deck
         attempt.peak_memory = event.peak_memory
         attempt.memory_limit = event.memory_limit
+        attempt.info = event.info or attempt.info
         self._ended(step, node, event)
         if event.cache >= 0:
             node.cache = event.cache

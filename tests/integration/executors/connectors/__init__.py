@@ -1,0 +1,3 @@
+"""The connector executor over real connections."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The connector executor's pure parts."""
+
+from __future__ import annotations
