@@ -328,7 +328,8 @@ def _promises(data: literals_pb2.BindingData) -> Iterator[str]:
 
 
 def _max_attempts(metadata: workflow_pb2.NodeMetadata, task: tasks_pb2.TaskTemplate | None) -> int:
-    if metadata.HasField("retries"):
+    # Zero is what flytekit writes for a reference task, whose own retries it does not know: the task's count.
+    if metadata.retries.retries:
         return int(metadata.retries.retries) + 1
     return int(task.metadata.retries.retries) + 1 if task is not None else 1
 

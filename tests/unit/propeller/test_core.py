@@ -124,6 +124,20 @@ def test_a_closure_that_lacks_a_task_is_refused() -> None:
         graph.build(closure)
 
 
+@pytest.mark.parametrize(("of_the_node", "attempts"), [(None, 4), (0, 4), (1, 2)])
+def test_a_node_that_says_nothing_of_retries_has_those_of_its_task(
+    of_the_node: int | None, attempts: int
+) -> None:
+    template = task(retries=3)
+    node = run("n0", template=template, retries=of_the_node)
+    [built] = [
+        node
+        for node in graph.build(compile(workflow("one", [node], "n0"), [template])).workflows[0].nodes
+        if node.node_id == "n0"
+    ]
+    assert built.max_attempts == attempts
+
+
 def dynamic_world(inner: graph.ClosureGraph, **more: Any) -> World:
     """A workflow of one task, n0, that makes another workflow, none of whose tasks does."""
     outer = graph.build(compile(workflow("outer", [run("n0")], "n0")))
