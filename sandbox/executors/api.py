@@ -125,6 +125,9 @@ class TaskRequest:
     interruptible: bool = False
     timeout: timedelta | None = None
     """For one attempt's running time; the executor kills it after that with TimeoutExpired."""
+    task_template: Callable[[], str] | None = None
+    """Stores the template and gives its URI: for a command that asks for `{{.taskTemplatePath}}`. May raise
+    what the object store raises."""
     array_index: int | None = None
     """Set for an element of an array node: FLYTE_K8S_ARRAY_INDEX."""
     identity: security_pb2.Identity | None = None

@@ -118,6 +118,7 @@ class CoreLoop:
             settings,
             executors,
             inputs,
+            put=objects.put,
             children=self.children,
             gates=self.gates,
             holdings=self.holdings,

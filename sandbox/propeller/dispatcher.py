@@ -32,7 +32,8 @@ _LOG = logging.getLogger(__name__)
 class Dispatcher:
     """The durable commands that wait, and how each is carried out. The core thread's alone.
 
-    `happened` takes events, `close` an execution that is over, `fail` one that could not be worked on.
+    `put` writes an object; `happened` takes events, `close` an execution that is over, `fail` one that could
+    not be worked on.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Dispatcher:
         executors: ExecutorRegistry,
         inputs: NodeInputs,
         *,
+        put: Callable[[str, bytes], object],
         children: ChildNodes,
         gates: GateNodes,
         holdings: Holdings,
@@ -52,6 +54,7 @@ class Dispatcher:
         self._settings = settings
         self._executors = executors
         self._inputs = inputs
+        self._put = put
         self._children = children
         self._gates = gates
         self._holdings = holdings
@@ -127,7 +130,7 @@ class Dispatcher:
             self._delayed.discard(place)
             return
         inputs = self._inputs.of(running, node)
-        request = requests.build(self._settings, running, node, attempt, inputs)
+        request = requests.build(self._settings, running, node, attempt, inputs, put=self._put)
         self._reserve(running, node)
         self._delayed.discard(place)
         self._executors.of(node.template.type).start(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from flyteidl.core import literals_pb2, security_pb2, tasks_pb2, workflow_pb2
@@ -25,9 +25,18 @@ _RESOURCES = {
 
 
 def build(
-    settings: EngineSettings, running: Running, node: Node, attempt: int, inputs: literals_pb2.LiteralMap
+    settings: EngineSettings,
+    running: Running,
+    node: Node,
+    attempt: int,
+    inputs: literals_pb2.LiteralMap,
+    *,
+    put: Callable[[str, bytes], object],
 ) -> TaskRequest:
-    """The request for an attempt of a task node, or of an element of an array, whose inputs are written."""
+    """The request for an attempt of a task node, or of an element of an array, whose inputs are written.
+
+    `put` writes the task's template, should its command ask for it.
+    """
     template = effective(node.template, node.spec.proto.task_node.overrides, settings.default_requests)
     execution = running.execution
     unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
@@ -39,20 +48,26 @@ def build(
         template=template,
         inputs=inputs,
         inputs_uri=running.places.inputs(node),
-        output_prefix=running.places.attempt(node, attempt).prefix,
+        output_prefix=running.places.output_prefix(node, attempt),
         raw_output_prefix=raw_prefix,
         checkpoint_prefix=paths.checkpoint_prefix(raw_prefix),
         previous_checkpoint_prefix=_previous_checkpoint(running, node, attempt, raw_data),
         unique_name=unique_name,
         env=_environment(settings, running, template, attempt),
         labels=_labels(running, node, attempt, template),
-        annotations=dict(running.spec.annotations.values),
+        annotations={**template.k8s_pod.metadata.annotations, **running.spec.annotations.values},
         secrets=secrets.requested(template.security_context, running.spec.security_context),
+        task_template=lambda: _store_template(put, running.places.task_template(node), template),
         interruptible=node.attempts[attempt].interruptible,
         timeout=timedelta(microseconds=node.spec.timeout) if node.spec.timeout else None,
         array_index=node.index if node.index >= 0 and not node.spec.own_inputs else None,
         identity=_identity(running),
     )
+
+
+def _store_template(put: Callable[[str, bytes], object], uri: str, template: tasks_pb2.TaskTemplate) -> str:
+    put(uri, template.SerializeToString())
+    return uri
 
 
 def effective(
@@ -143,6 +158,7 @@ def _identity(running: Running) -> security_pb2.Identity | None:
 def _labels(running: Running, node: Node, attempt: int, template: tasks_pb2.TaskTemplate) -> dict[str, str]:
     execution = running.execution
     return {
+        **template.k8s_pod.metadata.labels,
         **running.spec.labels.values,
         "execution-id": execution.name,
         "project": execution.project,

@@ -171,7 +171,7 @@ class ResultReader:
         wanted = template.metadata
         if wanted.HasField("generates_deck") and not wanted.generates_deck.value:
             return False
-        return template.HasField("container") and self._objects.exists(places.deck)
+        return template.WhichOneof("target") in _PROCESSES and self._objects.exists(places.deck)
 
     def _remember(
         self,

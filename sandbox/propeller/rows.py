@@ -15,6 +15,7 @@ from google.protobuf import duration_pb2, json_format, struct_pb2, timestamp_pb2
 
 from sandbox.idl import names
 from sandbox.propeller import memoization
+from sandbox.propeller.core import legacy_arrays
 from sandbox.propeller.core.failures import Failure
 from sandbox.propeller.core.graph import NodeKind
 from sandbox.propeller.core.state import Attempt, ExecutionPhase, Node, NodePhase
@@ -93,7 +94,7 @@ def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -
         is_parent_node=node.spec.kind is NodeKind.SUBWORKFLOW or node.is_dynamic,
         is_dynamic=node.is_dynamic,
         spec_node_id=node.spec.node_id,
-        is_array=node.spec.kind is NodeKind.ARRAY,
+        is_array=node.spec.kind is NodeKind.ARRAY and not legacy_arrays.is_one(node.spec.task),
     )
     return NodeRow(
         id=row_id,

@@ -8,7 +8,7 @@ from flyteidl.admin import execution_pb2
 
 from sandbox.idl import paths
 from sandbox.idl.identifiers import AttemptKey, ExecutionId, NodeId
-from sandbox.propeller.core import commands
+from sandbox.propeller.core import commands, legacy_arrays
 from sandbox.propeller.core.graph import NodeKind
 from sandbox.propeller.core.state import Node, State
 from sandbox.store.leases import Leased
@@ -125,7 +125,18 @@ class Places:
 
     def attempt(self, node: Node, number: int) -> paths.AttemptPaths:
         """The folder of one of its attempts."""
-        return self.node(node).attempt(number)
+        folder = self.node(node).attempt(number)
+        if node.index >= 0 and legacy_arrays.is_one(node.spec.task):
+            return paths.AttemptPaths(legacy_arrays.results(folder.prefix, node.index))
+        return folder
+
+    def task_template(self, node: Node) -> str:
+        """Where the node's task template is put for a command that asks for it."""
+        return self.node(node).task_template
+
+    def output_prefix(self, node: Node, number: int) -> str:
+        """The folder that the command of an attempt is told to write to."""
+        return self.node(node).attempt(number).prefix
 
     def outputs(self, node: Node) -> str:
         """Where the node's outputs are, once it succeeded."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox.executors import rendering, secrets
+from sandbox.executors import containers, rendering, secrets
 from sandbox.executors.api import AttemptError, AttemptPhase, AttemptUpdate, LogLink, Sink, TaskRequest
-from sandbox.executors.process import attempts, containers, environments, failures, links, orders
+from sandbox.executors.process import attempts, environments, failures, links, orders
 from sandbox.executors.process.runner import protocol, records
 from sandbox.executors.process.settings import ProcessSettings
 from sandbox.idl.identifiers import AttemptKey
@@ -73,6 +73,7 @@ class ProcessExecutor:
             self._quiet.clear()
         try:
             container = containers.of(request.template)
+            _refuse_copilot(request, container)
         except containers.UnrunnableTaskError as exc:
             self._fail(attempt, failures.unrunnable(str(exc)))
             return
@@ -307,3 +308,12 @@ class ProcessExecutor:
             latest, directory = order
             self._quiet.wait(max(0.0, latest - time.monotonic()))
             attempts.clean(self._settings.tasks_root, directory)
+
+
+def _refuse_copilot(request: TaskRequest, container: containers.Container) -> None:
+    if container.data is not None:
+        raise containers.UnrunnableTaskError(
+            f"The task of type {request.template.type!r} wants its inputs and outputs as files in a "
+            f"container of image {container.image!r}; here only tasks of type raw-container (flytekit's "
+            "ContainerTask) run so. Start a sandbox that runs pods (`sandbox start --profile sandbox`)."
+        )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import signal
 from datetime import timedelta
 
+from sandbox.executors import quantities
 from sandbox.executors.api import PROCESS_FAILED, AttemptError, AttemptPhase, ErrorKind
-from sandbox.executors.process import quantities
 from sandbox.executors.process.runner import records
 
 _KILLED_EXITS = (137, 247)

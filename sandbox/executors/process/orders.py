@@ -7,9 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.executors import rendering, secrets
+from sandbox.executors import containers, rendering, secrets
 from sandbox.executors.api import TaskRequest
-from sandbox.executors.process import containers
 from sandbox.executors.process.environments import Environment
 from sandbox.executors.process.runner import protocol, records
 from sandbox.executors.process.settings import ProcessSettings
@@ -116,6 +115,7 @@ def _places(
         previous_checkpoint_prefix=request.previous_checkpoint_prefix,
         unique_name=request.unique_name,
         namespace=f"{request.key.execution.project}-{request.key.execution.domain}",
+        task_template=request.task_template,
     )
 
 

@@ -21,6 +21,7 @@ from flyteidl.core import compiler_pb2, literals_pb2, tasks_pb2, workflow_pb2
 
 from sandbox.idl import paths
 from sandbox.idl.identifiers import EntityId, NodeId
+from sandbox.propeller.core import legacy_arrays
 
 
 class BadGraph(ValueError):
@@ -209,6 +210,8 @@ class _Builder:
     ) -> GraphNode:
         kind = _kind(proto)
         task = self._task_of(proto) if kind is NodeKind.TASK else None
+        if task is not None and legacy_arrays.is_one(task):
+            kind, proto = NodeKind.ARRAY, self._legacy_array(proto, task)
         element = self._element(index, proto) if kind is NodeKind.ARRAY else None
         metadata = proto.metadata
         if element is not None:
@@ -229,6 +232,12 @@ class _Builder:
             subworkflow=self._subworkflow_of(proto) if kind is NodeKind.SUBWORKFLOW else -1,
             element=element,
         )
+
+    def _legacy_array(self, proto: workflow_pb2.Node, task: tasks_pb2.TaskTemplate) -> workflow_pb2.Node:
+        try:
+            return legacy_arrays.as_array(proto, task)
+        except legacy_arrays.BadArrayJob as error:
+            raise BadGraph(f"node {proto.id}: {error}") from error
 
     def _element(self, index: int, proto: workflow_pb2.Node) -> GraphNode | None:
         """What the elements of an array node have in common. What the array node says goes before what the

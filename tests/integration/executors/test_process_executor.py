@@ -309,7 +309,7 @@ def test_without_any_environment_the_error_says_what_to_do(bench: Bench, tmp_pat
     assert "sandbox build" in error.message
 
 
-def test_a_container_task_says_that_it_needs_docker(bench: Bench) -> None:
+def test_a_task_whose_data_are_files_in_a_container_is_refused(bench: Bench) -> None:
     container = tasks_pb2.Container(image="alpine", command=["true"])
     container.data_config.enabled = True
     request = bench.custom(container)
@@ -317,7 +317,7 @@ def test_a_container_task_says_that_it_needs_docker(bench: Bench) -> None:
     error = bench.inbox.wait_for(request.key).error
     assert error is not None
     assert not error.recoverable
-    assert "Docker" in error.message
+    assert "ContainerTask" in error.message
 
 
 def test_an_environment_whose_python_does_not_start_says_why(bench: Bench, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.executors.process import quantities
+from sandbox.executors import quantities
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,12 @@ def test_what_is_no_quantity_is_refused(quantity: str) -> None:
 )
 def test_people_read_sizes_in_binary_units(size: int, text: str) -> None:
     assert quantities.for_people(size) == text
+
+
+@pytest.mark.parametrize(("quantity", "number"), [("500m", 0.5), ("2", 2.0), ("1.5", 1.5), ("100u", None)])
+def test_processors_are_counted_in_parts(quantity: str, number: float | None) -> None:
+    if number is None:
+        with pytest.raises(ValueError, match="500m"):
+            quantities.to_number(quantity)
+    else:
+        assert quantities.to_number(quantity) == number
