@@ -44,15 +44,29 @@ def relaunch(
     spec.metadata.ClearField("nesting")
     spec.labels.values.pop(eager_executions.LABEL, None)
     spec.overwrite_cache = request.overwrite_cache
-    launch = launches.Launch(
-        request.id.project,
-        request.id.domain,
-        request.name,
-        spec,
-        _user_inputs(context, existing),
-        source_execution_id=existing.id,
-    )
-    return _created(launches.launch(context, launch))
+    return _again(context, existing, request.name, spec)
+
+
+def recover(
+    context: AdminContext, request: execution_pb2.ExecutionRecoverRequest
+) -> execution_pb2.ExecutionCreateResponse:
+    """RecoverExecution: the same thing again, without what succeeded then. The metadata says which node, if
+    any, it belongs to.
+    """
+    existing = _get(context, fields.execution(request.id))
+    if not existing.terminal:
+        raise errors.WrongState(
+            f"the execution {existing.execution} is {existing.phase}: only what has ended can be recovered. "
+            "Wait for its end, or terminate it."
+        )
+    spec = execution_pb2.ExecutionSpec.FromString(existing.spec)
+    spec.metadata.mode = execution_pb2.ExecutionMetadata.RECOVERED
+    spec.metadata.reference_execution.CopyFrom(request.id)
+    spec.metadata.ClearField("parent_node_execution")
+    spec.metadata.ClearField("nesting")
+    if request.metadata.HasField("parent_node_execution"):
+        spec.metadata.parent_node_execution.CopyFrom(request.metadata.parent_node_execution)
+    return _again(context, existing, request.name, spec)
 
 
 def get(context: AdminContext, request: execution_pb2.WorkflowExecutionGetRequest) -> execution_pb2.Execution:
@@ -160,6 +174,21 @@ def _put_state(closure: execution_pb2.ExecutionClosure, row: executions.Executio
 def _get(context: AdminContext, execution: ExecutionId) -> executions.Execution:
     with context.database.reading() as connection:
         return executions.get(connection, execution)
+
+
+def _again(
+    context: AdminContext, existing: executions.Execution, name: str, spec: execution_pb2.ExecutionSpec
+) -> execution_pb2.ExecutionCreateResponse:
+    """Launch what another execution launched, with what its user gave."""
+    launch = launches.Launch(
+        existing.execution.project,
+        existing.execution.domain,
+        name,
+        spec,
+        _user_inputs(context, existing),
+        source_execution_id=existing.id,
+    )
+    return _created(launches.launch(context, launch))
 
 
 def _created(execution: ExecutionId) -> execution_pb2.ExecutionCreateResponse:

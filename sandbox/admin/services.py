@@ -53,6 +53,7 @@ ADMIN = Service(
         "UpdateLaunchPlan": launch_plans.update,
         "CreateExecution": executions.create,
         "RelaunchExecution": executions.relaunch,
+        "RecoverExecution": executions.recover,
         "GetExecution": executions.get,
         "GetExecutionData": executions.get_data,
         "ListExecutions": executions.list_,
@@ -90,8 +91,6 @@ ADMIN = Service(
         "GetVersion": versions.get,
     },
     {
-        "RecoverExecution": "recovering a failed execution isn't built yet. Relaunch it: tasks with "
-        "cache=True that succeeded are not run again.",
         "CreateWorkflowEvent": _EVENTS,
         "CreateNodeEvent": _EVENTS,
         "CreateTaskEvent": _EVENTS,

@@ -227,6 +227,10 @@ class Admin:
         )
         return ExecutionId.from_proto(self._call(self._admin.RelaunchExecution, request).id)
 
+    def recover(self, execution_id: ExecutionId) -> ExecutionId:
+        request = execution_pb2.ExecutionRecoverRequest(id=execution_id.to_proto())
+        return ExecutionId.from_proto(self._call(self._admin.RecoverExecution, request).id)
+
     def terminate(self, execution_id: ExecutionId, cause: str) -> None:
         request = execution_pb2.ExecutionTerminateRequest(id=execution_id.to_proto(), cause=cause)
         self._call(self._admin.TerminateExecution, request)

@@ -71,6 +71,7 @@ def _executions() -> list[BaseRoute]:
         Route(_EXECUTION, executions.page),
         Route(_EXECUTION + "/terminate", _posted(executions.terminate), methods=["POST"]),
         Route(_EXECUTION + "/relaunch", _posted(executions.relaunch), methods=["POST"]),
+        Route(_EXECUTION + "/recover", _posted(executions.recover), methods=["POST"]),
         Route(_EXECUTION + "/launch", launching.again),
         Route(_NODE + "/deck", objects.deck),
         Route(_NODE + "/signal", _posted(answers.give), methods=["POST"]),

@@ -83,6 +83,11 @@ class Summary:
         return not self.phase.is_terminal
 
     @property
+    def is_recoverable(self) -> bool:
+        """Whether there may be something left to do."""
+        return self.phase.is_terminal and self.phase.name != "SUCCEEDED"
+
+    @property
     def entity(self) -> EntityId:
         """What a person launched: a lone task, or the workflow."""
         is_task = self.launch_plan.resource_type == identifier_pb2.TASK

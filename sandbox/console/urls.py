@@ -90,7 +90,7 @@ def log(execution_id: ExecutionId, node_id: str, attempt: int) -> str:
 
 
 def action(execution_id: ExecutionId, verb: str) -> str:
-    """Where a form about an execution is posted: terminate, relaunch."""
+    """Where a form about an execution is posted: terminate, relaunch, recover."""
     return f"{execution(execution_id)}/{verb}"
 
 

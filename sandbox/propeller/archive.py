@@ -59,7 +59,14 @@ class Archive:
         state = histories.fold(history)
         spec = execution_pb2.ExecutionSpec.FromString(leased.spec)
         numbers = {row.node_id: row.id for row in written.nodes}
-        running = Running(leased, state, self._settings.metadata_prefix, spec=spec, node_rows=numbers)
+        running = Running(
+            leased,
+            state,
+            self._settings.metadata_prefix,
+            spec=spec,
+            node_rows=numbers,
+            raw_data=loading.raw_data(self._settings, spec),
+        )
         return list(_differences(running, written))
 
     def _history(self, connection: Connection, leased: leases.Leased) -> History:

@@ -6,7 +6,9 @@ The child's row says which node it belongs to. When it ends, whichever engine dr
 
 from __future__ import annotations
 
+import logging
 import threading
+from dataclasses import replace
 
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
@@ -26,6 +28,7 @@ from sandbox.propeller.running import Running
 from sandbox.store import eager_executions, errors, executions, launch_plans, leases
 from sandbox.store.database import Connection, Database
 
+_LOG = logging.getLogger(__name__)
 _ABORTED = "cascading abort as parent execution id [{execution}] aborted, reason [{reason}]"
 
 
@@ -94,6 +97,10 @@ class ChildLauncher:
         self._literals.put(places.inputs, resolved)
         self._literals.put(places.user_inputs, given)
         spec = _spec(running, node, fixed)
+        source = self._recovered(connection, running, node)
+        if source is not None:
+            spec.metadata.mode = execution_pb2.ExecutionMetadata.RECOVERED
+            spec.metadata.reference_execution.CopyFrom(source.execution.to_proto())
         new = executions.NewExecution(
             execution=child,
             launch_plan_id=plan.id,
@@ -101,11 +108,22 @@ class ChildLauncher:
             spec=spec.SerializeToString(deterministic=True),
             inputs_uri=places.inputs,
             user_inputs_uri=places.user_inputs,
-            mode=execution_pb2.ExecutionMetadata.CHILD_WORKFLOW,
+            mode=spec.metadata.mode,
+            source_execution_id=None if source is None else source.id,
             user=spec.metadata.principal,
             parent_node_execution_id=node_row_id,
         )
         executions.create(connection, new)
+
+    def _recovered(self, connection: Connection, running: Running, node: Node) -> executions.Execution | None:
+        """The execution that the node's child recovers, if there is one."""
+        if not node.recovers:
+            return None
+        known = replace(running.execution, name=node.recovers)
+        found = executions.find(connection, known)
+        if found is None:
+            _LOG.warning("%s launches node %s anew: %s is gone", running.execution, node.unique_id, known)
+        return found
 
 
 def ended(node: Node, child: leases.EndedChild) -> events.ChildEnded:

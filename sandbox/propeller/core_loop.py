@@ -38,6 +38,7 @@ from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.mailbox import Mailbox
 from sandbox.propeller.pool import Answer, Pool
 from sandbox.propeller.preparing import Blocked, Preparer
+from sandbox.propeller.recovery import Recoverer
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.results import Dynamic, ResultReader
 from sandbox.propeller.running import Running
@@ -92,7 +93,7 @@ class CoreLoop:
         )
         self._literals = LiteralStore(objects, settings.literal_cache_bytes)
         inputs = NodeInputs(self._literals)
-        self._preparer = Preparer(self._literals, inputs, database)
+        self._preparer = Preparer(self._literals, inputs, database, Recoverer(self._literals, objects))
         self._results = ResultReader(objects, self._literals, inputs, database, settings.max_output_bytes)
         self._unfolder = Unfolder(objects, database)
         self._committer = Committer(database, settings.owner, self._stopping)

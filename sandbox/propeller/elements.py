@@ -16,7 +16,7 @@ from sandbox.idl import literals
 from sandbox.propeller import clock
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, Failure
-from sandbox.propeller.core.state import Node, NodePhase
+from sandbox.propeller.core.state import Node
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.running import Running
 from sandbox.store import errors
@@ -123,6 +123,6 @@ def elements_of(running: Running, node: Node) -> list[Node]:
 
 
 def _outputs(store: LiteralStore, running: Running, element: Node) -> literals_pb2.LiteralMap:
-    if element.phase is not NodePhase.SUCCEEDED or not element.outputs:
+    if not element.has_succeeded or not element.outputs:
         return literals_pb2.LiteralMap()
     return store.get(running.places.outputs(element))

@@ -83,7 +83,7 @@ def unfolded_by(payload: bytes) -> str:
     """The URI of the workflow that a stored event brings along; mostly empty. Raises BadHistory."""
     with _readable():
         event = events.decode(payload)
-        return event.unfolds if isinstance(event, events.AttemptFinished) else ""
+        return event.unfolds if isinstance(event, events.UNFOLDING) else ""
 
 
 def advance(history: History, state: State, event: events.Event) -> State:

@@ -1,23 +1,31 @@
-"""Loading: from a leased row to an execution in memory, by folding its history over its compiled workflow."""
+"""Loading: from a leased row to an execution in memory, by folding its history over its compiled workflow.
+
+With an execution that recovers another one, that one's state is loaded too.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 
 from flyteidl.admin import execution_pb2, workflow_pb2
 
+from sandbox.idl import paths
 from sandbox.propeller import unfolding
 from sandbox.propeller.core import events, graph, machine
-from sandbox.propeller.core.state import Parameters
+from sandbox.propeller.core.state import Parameters, State
+from sandbox.propeller.places import Places
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
+from sandbox.propeller.source import Source
+from sandbox.store import errors, executions, leases, projections, workflows
 from sandbox.store import events as history
-from sandbox.store import projections, workflows
 from sandbox.store.database import Database
 from sandbox.store.leases import Leased
 from sandbox.store.objects import ObjectStore
 
+_LOG = logging.getLogger(__name__)
 _GRAPHS_KEPT = 64
 
 
@@ -38,13 +46,49 @@ class Loader:
             payloads = history.load(connection, leased.id)
             known = projections.known_nodes(connection, leased.id) if payloads else {}
         spec = execution_pb2.ExecutionSpec.FromString(leased.spec)
-        state = machine.fold(
+        return Running(
+            leased,
+            self._fold(leased, closure, spec, payloads),
+            self._settings.metadata_prefix,
+            spec=spec,
+            node_rows=known,
+            raw_data=raw_data(self._settings, spec),
+            source=self._source(leased),
+        )
+
+    def _fold(
+        self,
+        leased: Leased,
+        closure: graph.ClosureGraph,
+        spec: execution_pb2.ExecutionSpec,
+        payloads: list[bytes],
+    ) -> State:
+        return machine.fold(
             closure,
             parameters(self._settings, leased, spec),
             map(events.decode, payloads),
             lambda uri: unfolding.load(self._objects, uri),
         )
-        return Running(leased, state, self._settings.metadata_prefix, spec=spec, node_rows=known)
+
+    def _source(self, leased: Leased) -> Source | None:
+        """The execution that this one recovers, if it does and there is anything to be taken from it."""
+        if not _recovers(leased) or leased.source_execution_id is None:
+            return None
+        with self._database.transaction() as connection:
+            name = executions.get_by_id(connection, leased.source_execution_id).execution
+            source = leases.look_at(connection, name)
+            payloads = history.load(connection, source.id)
+        if source.workflow_id != leased.workflow_id:
+            _LOG.warning("%s recovers nothing: %s ran another workflow", leased.execution, name)
+            return None
+        spec = execution_pb2.ExecutionSpec.FromString(source.spec)
+        try:
+            state = self._fold(source, self._graph(source.workflow_id), spec, payloads)
+        except (graph.BadGraph, events.BadEvent, errors.ObjectNotFound) as error:
+            _LOG.warning("%s recovers nothing of %s: %s", leased.execution, name, error)
+            return None
+        root = paths.ExecutionPaths.of(self._settings.metadata_prefix, name)
+        return Source(name, state, Places(root, state), raw_data(self._settings, spec))
 
     def _graph(self, workflow_id: int) -> graph.ClosureGraph:
         with self._lock:
@@ -71,4 +115,14 @@ def parameters(settings: EngineSettings, leased: Leased, spec: execution_pb2.Exe
         interruptible=spec.interruptible.value if spec.HasField("interruptible") else None,
         max_system_failures=settings.max_system_failures,
         retry_delay=int(settings.retry_seconds * 1e6),
+        recovers=_recovers(leased),
     )
+
+
+def raw_data(settings: EngineSettings, spec: execution_pb2.ExecutionSpec) -> str:
+    """Where the tasks of an execution put files and tables."""
+    return spec.raw_output_data_config.output_location_prefix or settings.raw_data_prefix
+
+
+def _recovers(leased: Leased) -> bool:
+    return leased.mode == execution_pb2.ExecutionMetadata.RECOVERED

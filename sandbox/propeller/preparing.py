@@ -1,8 +1,8 @@
-"""Preparing a node: resolve its inputs, write them, decide its way, look in the catalog, tell
-what a gate waits for.
+"""Preparing a node: resolve its inputs, write them, decide its way, look in the catalog and in what is
+recovered, tell what a gate waits for.
 
 Everything here can be done again with the same result (short of what the catalog has learnt meanwhile), so
-it happens before anything is committed. The answer is one event: NodePrepared or NodeRefused.
+it happens before anything is committed. The answer is one event: NodePrepared, NodeRecovered or NodeRefused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from sandbox.propeller.core.kinds import gate
 from sandbox.propeller.core.state import Node
 from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
+from sandbox.propeller.recovery import Recoverer
 from sandbox.propeller.running import Running
+from sandbox.propeller.unfolding import Unfolded
 from sandbox.store import errors, signals
 from sandbox.store.database import Database
 
@@ -39,11 +41,17 @@ class Blocked:
     node: int
 
 
+Prepared = events.NodePrepared | events.NodeRecovered | events.NodeRefused | Unfolded | Blocked
+
+
 class Preparer:
     """Answers PrepareNode."""
 
-    def __init__(self, literals: LiteralStore, inputs: NodeInputs, database: Database) -> None:
+    def __init__(
+        self, literals: LiteralStore, inputs: NodeInputs, database: Database, recoverer: Recoverer
+    ) -> None:
         self._literals = literals
+        self._recoverer = recoverer
         self._inputs = inputs
         self._database = database
 
@@ -55,11 +63,17 @@ class Preparer:
             return False
         return memoization.is_cacheable(node.template)
 
-    def prepare(self, running: Running, node: Node) -> events.NodePrepared | events.NodeRefused | Blocked:
-        """The event that answers. Raises store.errors.Unavailable when it should be tried again."""
+    def prepare(self, running: Running, node: Node) -> Prepared:
+        """What answers. Raises store.errors.Unavailable when it should be tried again."""
         try:
             inputs = self._resolve(running, node)
-            return self._decide(running, node, inputs)
+            recovered = self._recoverer.whole(running, node, inputs)
+            if recovered is not None:
+                return recovered
+            decided = self._decide(running, node, inputs)
+            if isinstance(decided, events.NodePrepared):
+                return self._recoverer.parts(running, node, inputs, decided)
+            return decided
         except bindings.BindingError as error:
             return refuse(node, Failure(error.code, str(error), USER))
         except elements.InvalidArrayLength as error:

@@ -40,8 +40,7 @@ def build(
     template = effective(node.template, node.spec.proto.task_node.overrides, settings.default_requests)
     execution = running.execution
     unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
-    raw_data = running.spec.raw_output_data_config.output_location_prefix or settings.raw_data_prefix
-    raw_prefix = paths.raw_output_prefix(raw_data, unique_name)
+    raw_prefix = paths.raw_output_prefix(running.raw_data, unique_name)
     return TaskRequest(
         key=running.key(node, attempt),
         task_id=EntityId.from_proto(template.id),
@@ -51,7 +50,7 @@ def build(
         output_prefix=running.places.output_prefix(node, attempt),
         raw_output_prefix=raw_prefix,
         checkpoint_prefix=paths.checkpoint_prefix(raw_prefix),
-        previous_checkpoint_prefix=_previous_checkpoint(running, node, attempt, raw_data),
+        previous_checkpoint_prefix=_previous_checkpoint(running, node, attempt),
         unique_name=unique_name,
         env=_environment(settings, running, template, attempt),
         labels=_labels(running, node, attempt, template),
@@ -120,11 +119,11 @@ def _entries(
     return [tasks_pb2.Resources.ResourceEntry(name=name, value=values[name]) for name in sorted(values)]
 
 
-def _previous_checkpoint(running: Running, node: Node, attempt: int, raw_data: str) -> str:
+def _previous_checkpoint(running: Running, node: Node, attempt: int) -> str:
     if attempt == 0:
-        return _NO_CHECKPOINT
+        return node.checkpoint or _NO_CHECKPOINT
     previous = names.unique_task_name(running.execution.name, node.unique_id, attempt - 1)
-    return paths.checkpoint_prefix(paths.raw_output_prefix(raw_data, previous))
+    return paths.checkpoint_prefix(paths.raw_output_prefix(running.raw_data, previous))
 
 
 def _environment(

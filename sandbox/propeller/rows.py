@@ -29,8 +29,11 @@ _UNATTEMPTED = {
     NodePhase.SUCCEEDED: "SUCCEEDED",
     NodePhase.FAILED: "FAILED",
     NodePhase.ABORTED: "ABORTED",
+    NodePhase.RECOVERED: "SUCCEEDED",
 }
-"""How an element without an attempt is shown: not begun, found in the catalog, refused, aborted in time."""
+"""How an element without an attempt is shown: not begun, found in the catalog, refused, aborted in time,
+recovered (a task execution has no such phase).
+"""
 _NODE_PHASES = {
     NodePhase.IDLE: "UNDEFINED",
     NodePhase.WAITING: "UNDEFINED",
@@ -42,6 +45,7 @@ _NODE_PHASES = {
     NodePhase.ABORTED: "ABORTED",
     NodePhase.SKIPPED: "SKIPPED",
     NodePhase.TIMED_OUT: "TIMED_OUT",
+    NodePhase.RECOVERED: "RECOVERED",
 }
 
 
@@ -197,7 +201,7 @@ def _node_closure(running: Running, node: Node, phase: str) -> node_execution_pb
             closure.duration.CopyFrom(_duration(node.started_at, node.ended_at))
     if node.failure is not None:
         closure.error.CopyFrom(_error(node.failure))
-    elif node.phase is NodePhase.SUCCEEDED and node.outputs:
+    elif node.has_succeeded and node.outputs:
         closure.output_uri = running.places.outputs(node)
     if node.spec.kind is NodeKind.TASK:
         _describe_task(running, node, closure)
@@ -216,8 +220,8 @@ def _describe_task(running: Running, node: Node, closure: node_execution_pb2.Nod
         closure.task_node_metadata.catalog_key.CopyFrom(memoization.unpack(node.catalog))
     if node.is_dynamic:
         closure.dynamic_job_spec_uri = running.places.attempt(node, node.inner_attempt).futures
-    if node.attempts and node.attempt.deck:
-        closure.deck_uri = running.places.attempt(node, node.attempt.number).deck
+    if node.has_deck:
+        closure.deck_uri = running.places.attempt(node, node.inner_attempt).deck
 
 
 def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execution_pb2.TaskExecutionClosure:

@@ -33,9 +33,9 @@ class NotUnfoldable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unfolded:
-    """An attempt ended with a workflow: the event that says so, and what belongs to it."""
+    """A node goes on with a workflow that its task made: the event that says so, and what belongs to it."""
 
-    event: events.AttemptFinished
+    event: events.AttemptFinished | events.NodePrepared
     graph: graph.ClosureGraph
     description: bytes
     """`admin.DynamicWorkflowNodeMetadata`, for those who look at the node."""

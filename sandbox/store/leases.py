@@ -38,6 +38,8 @@ class Leased:
     inputs_uri: str
     mode: int
     parent_node_execution_id: int | None
+    source_execution_id: int | None
+    """Row id of the execution that it relaunches or recovers."""
     wish: Wish | None
     """Set if someone wants it to end already."""
 
@@ -56,7 +58,7 @@ class EndedChild:
 
 _FACTS = """
 id, execution_project, execution_domain, execution_name, workflow_id, spec, inputs_uri, mode,
-parent_node_execution_id, phase, abort_cause, abort_principal
+parent_node_execution_id, source_execution_id, phase, abort_cause, abort_principal
 """
 
 _CLAIM = f"""
@@ -170,7 +172,8 @@ def ended_children(connection: Connection, node_execution_ids: Collection[int]) 
 
 
 def _from_row(row: Any) -> Leased:
-    row_id, project, domain, name, workflow_id, spec, inputs_uri, mode, parent, phase, cause, principal = row
+    row_id, project, domain, name, workflow_id, spec, inputs_uri, mode, parent, source, *wished = row
+    phase, cause, principal = wished
     execution = ExecutionId(project, domain, name)
     wish = Wish(row_id, cause, principal) if phase == "ABORTING" else None
-    return Leased(row_id, execution, workflow_id, bytes(spec), inputs_uri, mode, parent, wish)
+    return Leased(row_id, execution, workflow_id, bytes(spec), inputs_uri, mode, parent, source, wish)

@@ -264,3 +264,9 @@ def relaunch(request: Request, posted: Form) -> Response:
     overwrite = posted.get("overwrite_cache") == "yes"
     created = console.admin.relaunch(context.execution_id(request), overwrite_cache=overwrite)
     return RedirectResponse(urls.execution(created), 303)
+
+
+def recover(request: Request, posted: Form) -> Response:
+    """Go on from where an execution failed."""
+    created = context.of(request).admin.recover(context.execution_id(request))
+    return RedirectResponse(urls.execution(created), 303)

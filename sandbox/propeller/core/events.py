@@ -46,6 +46,28 @@ class NodePrepared:
     """Whether there are outputs (a cache hit, or the end of a workflow)."""
     size: int = 0
     """An array: how many elements it has."""
+    unfolds: str = ""
+    """A dynamic task whose execution is recovered: the URI of the workflow that it made then."""
+    checkpoint: str = ""
+    """The folder of the checkpoints that the recovered execution left for the task; empty: there is none."""
+    child: str = ""
+    """A launch plan: the name of the execution that is to be recovered instead of launching a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecovered:
+    """The node succeeded in the execution that this one recovers: its outputs are in place."""
+
+    at: int
+    node: int
+    outputs: bool = False
+    deck: bool = False
+    cache: int = 0
+    """`core.CatalogCacheStatus`, as it was then."""
+    catalog: str = ""
+    """Base64 of `core.CatalogMetadata`, as it was then."""
+    child: str = ""
+    """A launch plan: the name of the execution that succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +217,7 @@ class ExecutionFailed:
 Event = (
     ExecutionStarted
     | NodePrepared
+    | NodeRecovered
     | NodeRefused
     | AttemptUpdated
     | AttemptFinished
@@ -209,9 +232,13 @@ Event = (
     | ExecutionFailed
 )
 
+UNFOLDING = (AttemptFinished, NodePrepared)
+"""Those after which a node may go on with a workflow that its task made: at the URI `unfolds`."""
+
 _TAGS: dict[type[Any], str] = {
     ExecutionStarted: "start",
     NodePrepared: "prepared",
+    NodeRecovered: "recovered",
     NodeRefused: "refused",
     AttemptUpdated: "updated",
     AttemptFinished: "finished",

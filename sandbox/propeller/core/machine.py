@@ -76,7 +76,7 @@ def fold(
 
 def advance(state: State, event: events.Event, unfold: Callable[[str], ClosureGraph] | None = None) -> None:
     """Fold one more event of a history; the commands have been carried out long ago."""
-    if unfold is not None and isinstance(event, events.AttemptFinished) and event.unfolds:
+    if unfold is not None and isinstance(event, events.UNFOLDING) and event.unfolds:
         state.dynamic[event.unfolds] = unfold(event.unfolds)
     apply(state, event)
 
@@ -131,6 +131,20 @@ def _node_prepared(step: Step, event: events.NodePrepared) -> bool:
         return False
     node.prepared = True
     KINDS[node.spec.kind].prepared(step, node, event)
+    return True
+
+
+def _node_recovered(step: Step, event: events.NodeRecovered) -> bool:
+    node = _live(step, event.node)
+    if node is None or node.phase is not NodePhase.PREPARING:
+        return False
+    node.prepared = True
+    node.started_at = event.at
+    node.deck = event.deck
+    node.cache = event.cache
+    node.catalog = event.catalog
+    node.child = event.child or None
+    step.recover(node, outputs=event.outputs)
     return True
 
 
@@ -252,6 +266,7 @@ def _execution_failed(step: Step, event: events.ExecutionFailed) -> bool:
 _HANDLERS: dict[type[Any], Callable[[Step, Any], bool]] = {
     events.ExecutionStarted: _execution_started,
     events.NodePrepared: _node_prepared,
+    events.NodeRecovered: _node_recovered,
     events.NodeRefused: _node_refused,
     events.AttemptUpdated: _attempt_updated,
     events.AttemptFinished: _attempt_finished,

@@ -66,6 +66,8 @@ class NodePhase(enum.IntEnum):
     ABORTED = 7
     SKIPPED = 8
     TIMED_OUT = 9
+    RECOVERED = 10
+    """It succeeded in the execution that this one recovers."""
 
     @property
     def is_terminal(self) -> bool:
@@ -98,6 +100,8 @@ class Parameters:
     retry_delay: int = 0
     """Microseconds before the attempt that follows a first system error; after each further one twice as
     long. 0: at once."""
+    recovers: bool = False
+    """Whether it goes on from where another execution failed: then every element of an array is prepared."""
 
 
 TIMED_OUT = "TIMED_OUT"
@@ -168,8 +172,10 @@ class Node:
         "blocked",
         "cache",
         "catalog",
+        "checkpoint",
         "child",
         "created_at",
+        "deck",
         "elements",
         "ended_at",
         "failure",
@@ -182,6 +188,7 @@ class Node:
         "prepared",
         "reason",
         "retry_at",
+        "recovers",
         "scope",
         "spec",
         "started_at",
@@ -231,6 +238,12 @@ class Node:
         """Whether it has outputs, at `Places.outputs`."""
         self.outputs_uri = ""
         """Set when the outputs are somewhere else than in the node's own folder: in a child execution's."""
+        self.deck = False
+        """Whether it has a deck although none of its attempts made it: a recovered one."""
+        self.checkpoint = ""
+        """Where the recovered execution's attempts left their checkpoints."""
+        self.recovers = ""
+        """A launch plan: the name of the execution that its child recovers; empty: none."""
         self.elements: Elements | None = None
         """An array, once its length is known."""
         self.failure: Failure | None = None
@@ -245,9 +258,19 @@ class Node:
         return self.attempts[-1]
 
     @property
+    def has_succeeded(self) -> bool:
+        """Whether its work is done, now or in the execution that this one recovers."""
+        return self.phase in (NodePhase.SUCCEEDED, NodePhase.RECOVERED)
+
+    @property
     def is_dynamic(self) -> bool:
         """Whether its task made a workflow, which runs, or ran, inside of it."""
         return self.spec.kind is NodeKind.TASK and self.child is not None
+
+    @property
+    def has_deck(self) -> bool:
+        """Whether there is a deck, in the folder of `inner_attempt`."""
+        return self.attempts[-1].deck if self.attempts else self.deck
 
     @property
     def inner_attempt(self) -> int:

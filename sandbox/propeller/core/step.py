@@ -158,6 +158,11 @@ class Step:
         node.outputs = outputs
         self._end(node, NodePhase.SUCCEEDED)
 
+    def recover(self, node: Node, *, outputs: bool) -> None:
+        """The node did its work already, in the execution that this one recovers."""
+        node.outputs = outputs
+        self._end(node, NodePhase.RECOVERED)
+
     def fail(self, node: Node, failure: Failure) -> None:
         """The node failed for good."""
         node.failure = failure
@@ -257,7 +262,7 @@ class Step:
             return
         if branch.child != node.number or branch.phase.is_terminal:
             return
-        if node.phase is NodePhase.SUCCEEDED:
+        if node.has_succeeded:
             self.succeed(branch, outputs=node.outputs)
         elif node.phase is NodePhase.ABORTED and branch.aborting is not None:
             self.aborted(branch)
@@ -306,10 +311,11 @@ class Step:
         if owner.is_dynamic:
             # Whoever holds something for the node's outputs need not do so any longer, unless they come.
             concludes = not aborted and scope.failure is None
-            of_attempt = commands.ConcludeDynamic if concludes else commands.ForgetAttempt
-            self.emit(of_attempt(owner.number, owner.attempt.number))
             if concludes:
+                self.emit(commands.ConcludeDynamic(owner.number, owner.inner_attempt))
                 return
+            if owner.attempts:
+                self.emit(commands.ForgetAttempt(owner.number, owner.attempt.number))
         if aborted:
             self.aborted(owner)
         elif scope.failure is not None:

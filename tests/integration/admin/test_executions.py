@@ -264,8 +264,51 @@ def key_of(name: str) -> tuple[str, str, str]:
     return builders.PROJECT, builders.DOMAIN, name
 
 
-def test_recovering_says_that_it_is_not_offered(admin: Admin) -> None:
-    with refused(grpc.StatusCode.UNIMPLEMENTED, "RecoverExecution", "Relaunch"):
+def test_a_recovery_uses_the_same_inputs_and_refers_to_the_first(admin: Admin) -> None:
+    admin.admin.CreateExecution(builders.execution("mine", inputs={"x": 7}))
+    History(admin.context.database, "mine").execution("FAILED", terminal=True)
+    request = execution_pb2.ExecutionRecoverRequest(id=builders.execution_id("mine"), name="again")
+    assert admin.admin.RecoverExecution(request).id.name == "again"
+    spec = get(admin, "again").spec
+    assert spec.metadata.mode == execution_pb2.ExecutionMetadata.RECOVERED
+    assert spec.metadata.reference_execution == builders.execution_id("mine")
+    assert get_data(admin, "again").full_inputs == get_data(admin, "mine").full_inputs
+    with admin.context.database.reading() as connection:
+        old, new = (executions.get(connection, ExecutionId(*key_of(name))) for name in ("mine", "again"))
+    assert (new.source, new.workflow_id) == (old.execution, old.workflow_id)
+    request.name = ""
+    assert re.fullmatch("a[a-z0-9]{19}", admin.admin.RecoverExecution(request).id.name)
+
+
+def test_a_recovery_may_belong_to_a_node(admin: Admin) -> None:
+    for name in ("mine", "parent"):
+        admin.admin.CreateExecution(builders.execution(name))
+        History(admin.context.database, name).execution("ABORTED", terminal=True)
+    History(admin.context.database, "parent").node("n0", "RUNNING")
+    node = identifier_pb2.NodeExecutionIdentifier(node_id="n0", execution_id=builders.execution_id("parent"))
+    metadata = execution_pb2.ExecutionMetadata(parent_node_execution=node)
+    admin.admin.RecoverExecution(
+        execution_pb2.ExecutionRecoverRequest(
+            id=builders.execution_id("mine"), name="again", metadata=metadata
+        )
+    )
+    told = get(admin, "again").spec.metadata
+    assert (told.parent_node_execution, told.nesting) == (node, 1)
+
+
+def test_what_has_not_ended_or_is_not_there_can_not_be_recovered(admin: Admin) -> None:
+    admin.admin.CreateExecution(builders.execution("mine"))
+    request = execution_pb2.ExecutionRecoverRequest(id=builders.execution_id("mine"), name="again")
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, "mine", "only what has ended", "terminate"):
+        admin.admin.RecoverExecution(request)
+    History(admin.context.database, "mine").execution("FAILED", terminal=True)
+    request.name = "mine"
+    with refused(grpc.StatusCode.ALREADY_EXISTS, "mine"):
+        admin.admin.RecoverExecution(request)
+    request.id.name = "nobody"
+    with refused(grpc.StatusCode.NOT_FOUND, "nobody"):
+        admin.admin.RecoverExecution(request)
+    with refused(INVALID, "missing"):
         admin.admin.RecoverExecution(execution_pb2.ExecutionRecoverRequest())
 
 

@@ -465,6 +465,12 @@ class Admin(admin_pb2_grpc.AdminServiceServicer):
         self.recording.execution(name, original.closure.workflow_id, Phase.QUEUED)
         return execution_pb2.ExecutionCreateResponse(id=execution_id(name))
 
+    def RecoverExecution(self, request: Any, context: grpc.ServicerContext) -> Any:
+        original = self._found(request.id.name, context)
+        name = f"{request.id.name}-recovered"
+        self.recording.execution(name, original.closure.workflow_id, Phase.QUEUED)
+        return execution_pb2.ExecutionCreateResponse(id=execution_id(name))
+
     def TerminateExecution(self, request: Any, context: grpc.ServicerContext) -> Any:
         execution = self._found(request.id.name, context)
         if execution.closure.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTED):

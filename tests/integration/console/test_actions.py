@@ -54,8 +54,26 @@ def test_relaunching_leads_to_the_new_execution(browser: Browser) -> None:
     assert (answer.status, answer.location) == (303, f"{EXECUTIONS}/good-again")
 
 
+def test_only_what_failed_offers_to_be_recovered(browser: Browser, recording: Recording) -> None:
+    offers = {
+        name: 'action="' + f"{EXECUTIONS}/{name}/recover" in browser.get(f"{EXECUTIONS}/{name}").text
+        for name, execution in recording.executions.items()
+    }
+    wanted = {
+        name: execution.closure.phase in (Phase.FAILED, Phase.ABORTED, Phase.TIMED_OUT)
+        for name, execution in recording.executions.items()
+    }
+    assert offers == wanted
+    assert len(set(wanted.values())) == 2
+
+
+def test_recovering_leads_to_the_new_execution(browser: Browser) -> None:
+    answer = browser.post(f"{EXECUTIONS}/bad/recover", {})
+    assert (answer.status, answer.location) == (303, f"{EXECUTIONS}/bad-recovered")
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:1", "null", ""])
-@pytest.mark.parametrize("verb", ["terminate", "relaunch"])
+@pytest.mark.parametrize("verb", ["terminate", "relaunch", "recover"])
 def test_other_sites_can_do_nothing(browser: Browser, recording: Recording, origin: str, verb: str) -> None:
     before = set(recording.executions)
     answer = browser.post(f"{EXECUTIONS}/running/{verb}", {"cause": "csrf"}, origin=origin)

@@ -73,7 +73,7 @@ class ArrayKind:
         if elements is None or node.phase.is_terminal:
             return
         elements.live.pop(element.number, None)
-        if element.phase is NodePhase.SUCCEEDED:
+        if element.has_succeeded:
             elements.succeeded += 1
         elif element.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
             elements.failed += 1

@@ -17,7 +17,7 @@ class ElementKind(TaskKind):
     takes_slot = False
 
     def begin(self, step: Step, node: Node) -> None:
-        if node.spec.needs_preparing:
+        if node.spec.needs_preparing or step.state.parameters.recovers:
             step.prepare(node)
             return
         node.prepared = True

@@ -22,6 +22,7 @@ class LaunchPlanKind:
 
     def prepared(self, step: Step, node: Node, event: events.NodePrepared) -> None:
         node.phase = NodePhase.QUEUED
+        node.recovers = event.child
         step.record(node)
         node.attempts.append(Attempt(0, step.at))
         step.emit(commands.StartChild(node.number, 0))

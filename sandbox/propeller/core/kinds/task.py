@@ -5,7 +5,8 @@ event. The executor enforces one attempt's timeout; the node as a whole may take
 queued, as in Flyte (`flytepropeller/pkg/compiler/transformers/k8s/node.go`).
 
 An attempt may end well with a workflow instead of outputs. Then the node is *dynamic*: it goes on as that
-workflow does, in a scope of its own, and ends as it ends; a failure in there is not retried.
+workflow does, in a scope of its own, and ends as it ends; a failure in there is not retried. A node of an
+execution that recovers another one may go on with the workflow that was made there, without an attempt.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ class TaskKind:
             node.started_at = step.at
             step.succeed(node, outputs=event.outputs)
             return
+        node.checkpoint = event.checkpoint
+        if event.unfolds:
+            node.started_at = step.at
+            step.unfold(node, event.unfolds)
+            return
         node.phase = NodePhase.QUEUED
         step.record(node)
         self._start(step, node)
@@ -57,7 +63,7 @@ class TaskKind:
         if node.retry_at:
             wanted.append(self._retry_timer(node))
         if isinstance(node.child, int) and state.scopes[node.child].phase is ScopePhase.CLOSED:
-            wanted.append(commands.ConcludeDynamic(node.number, node.attempt.number))
+            wanted.append(commands.ConcludeDynamic(node.number, node.inner_attempt))
         if node.attempts and not node.attempt.is_terminal:
             wanted.append(commands.StartAttempt(node.number, node.attempt.number))
             if node.aborting is not None:
@@ -121,7 +127,9 @@ class TaskKind:
         if node.retry_at and event.timer == self._retry_timer(node).timer:
             self._start(step, node)
             return True
-        if event.timer != ACTIVE_DEADLINE or node.aborting is not None or not node.attempts:
+        if event.timer != ACTIVE_DEADLINE or node.aborting is not None:
+            return False
+        if node.phase is NodePhase.PREPARING:
             return False
         node.reason = TIMED_OUT
         node.aborting = f"task active timeout [{2 * node.spec.timeout / 1e6:g}s] expired"
@@ -131,9 +139,10 @@ class TaskKind:
 
     def concluded(self, step: Step, node: Node, event: events.DynamicConcluded) -> None:
         """The workflow that it made succeeded, and its outputs are the node's."""
-        node.attempt.outputs = event.outputs
-        step.record_attempt(node)
-        step.emit(commands.ForgetAttempt(node.number, node.attempt.number))
+        if node.attempts:
+            node.attempt.outputs = event.outputs
+            step.record_attempt(node)
+            step.emit(commands.ForgetAttempt(node.number, node.attempt.number))
         if event.cache >= 0:
             node.cache = event.cache
             node.catalog = event.catalog or node.catalog
