@@ -125,4 +125,4 @@ def raw_data(settings: EngineSettings, spec: execution_pb2.ExecutionSpec) -> str
 
 
 def _recovers(leased: Leased) -> bool:
-    return leased.mode == execution_pb2.ExecutionMetadata.RECOVERED
+    return bool(leased.mode == execution_pb2.ExecutionMetadata.RECOVERED)

@@ -143,7 +143,8 @@ def _node_recovered(step: Step, event: events.NodeRecovered) -> bool:
     node.deck = event.deck
     node.cache = event.cache
     node.catalog = event.catalog
-    node.child = event.child or None
+    if node.spec.kind is NodeKind.LAUNCH_PLAN:
+        node.child = event.child or None
     step.recover(node, outputs=event.outputs)
     return True
 

@@ -256,6 +256,7 @@ def test_a_child_execution_that_is_gone_is_launched_afresh(
             connection.exec_driver_sql(
                 "UPDATE executions SET execution_name = 'gone' WHERE id = %s", (child.id,)
             )
+        house.unaudited.add("gone")
         second = house.recover(first)
         succeeds(house, second)
     assert child_of(house, second, "n0").source is None

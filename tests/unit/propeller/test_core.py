@@ -31,6 +31,8 @@ from tests.unit.propeller.world import EXECUTION, Outcome, World
 EVERY_EVENT: list[events.Event] = [
     events.ExecutionStarted(1),
     events.NodePrepared(2, 7, cache=2, catalog="CgA=", case=1, outputs=True),
+    events.NodePrepared(2, 7, unfolds="s3://b/made.pb", checkpoint="s3://b/left", child="old"),
+    events.NodeRecovered(2, 7, True, True, 3, "CgA=", "old"),
     events.NodeRefused(3, 7, Failure("Code", "mess\x00age ü \udcff", USER)),
     events.AttemptUpdated(4, 7, 0, "RUNNING", 3, "why", (("Logs", "http://localhost/x"),)),
     events.AttemptFinished(

@@ -5,7 +5,7 @@ promises.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flyteidl.core import compiler_pb2, interface_pb2, workflow_pb2
 from hypothesis import HealthCheck, given, settings
@@ -210,3 +210,42 @@ def summary(state: State) -> object:
         if node.unique_id and node.spec.node_id != "fn0"
     )
     return state.phase, nodes
+
+
+def recovered(seed: int) -> Callable[[Node], str]:
+    """Some nodes were done in the execution that is recovered; of some dynamic ones, what they made."""
+
+    def done(node: Node) -> str:
+        chance = random.Random(f"{seed} recovered {node.unique_id}")
+        return chance.choice(["all", "made", "", ""])
+
+    return done
+
+
+@SETTINGS
+@given(seeds, sizes)
+def test_a_recovery_comes_to_its_end_and_runs_nothing_that_was_done(seed: int, size: int) -> None:
+    one = world(seed, size, repeats=0.1, crashes=0.08, recovers=recovered(seed))
+    state = one.run()
+    check_end(one, state)
+    assert snapshot(one.folded()) == snapshot(state)
+    done = {node.unique_id for node in state.nodes if node.phase is NodePhase.RECOVERED}
+    assert not done & {name for name, _ in one.known}
+
+
+@SETTINGS
+@given(seeds, sizes)
+def test_the_order_of_events_does_not_decide_what_comes_out_of_a_recovery(seed: int, size: int) -> None:
+    summaries = []
+    for order, crashes in ((0, 0.0), (1, 0.1)):
+        one = world(
+            seed,
+            size,
+            fail_fast=False,
+            order=order,
+            crashes=crashes,
+            repeats=crashes,
+            recovers=recovered(seed),
+        )
+        summaries.append(summary(one.run()))
+    assert summaries[0] == summaries[1]

@@ -50,6 +50,11 @@ class World:
     unfolds: Callable[[Node, State], str] = lambda node, state: ""
     """Which of them an attempt that ends well makes; empty: it gives outputs."""
 
+    recovers: Callable[[Node], str] | None = None
+    """What of a node was done in the execution that is recovered: `all`, `made` (its workflow, if it is
+    dynamic), or nothing. None: no execution is recovered.
+    """
+
     watchful: bool = True
     """Whether to make sure, now and then, that an ignored event left no trace."""
 
@@ -63,7 +68,12 @@ class World:
     closed: int = 0
 
     def __post_init__(self) -> None:
-        self.parameters = Parameters(EXECUTION, self.max_parallelism, retry_delay=self.retry_delay)
+        self.parameters = Parameters(
+            EXECUTION,
+            self.max_parallelism,
+            retry_delay=self.retry_delay,
+            recovers=self.recovers is not None,
+        )
         self.state = State(self.graph, self.parameters)
         self.state.dynamic.update(self.made)
         self.pending: list[events.Event] = []
@@ -152,6 +162,13 @@ class World:
                 self.durable.append(command)
 
     def prepared(self, node: Node) -> events.Event:
+        done = self.recovers(node) if self.recovers is not None and node.spec.kind is not NodeKind.END else ""
+        if done == "all":
+            return events.NodeRecovered(self.now(), node.number, outputs=True, child="old")
+        if done == "made" and node.spec.kind is NodeKind.TASK:
+            uri = self.unfolds(node, self.state)
+            if uri:
+                return events.NodePrepared(self.now(), node.number, unfolds=uri)
         if node.spec.node_id in self.cached and node.spec.kind is NodeKind.TASK:
             return events.NodePrepared(self.now(), node.number, cache=catalog_pb2.CACHE_HIT, outputs=True)
         if node.index >= 0 and self.state.nodes[node.owner].spec.node_id in self.cached and node.index % 2:
