@@ -80,6 +80,18 @@ def dynamic(made: compiler_pb2.CompiledWorkflowClosure, **more: Any) -> dict[str
     return {"made": {MADE: made}, "more": more}
 
 
+def done(*names: str, made: Sequence[str] = ()) -> Callable[[Node], str]:
+    """An execution is recovered in which these nodes (unique ids; elements by index) had succeeded, and these
+    had made their workflows.
+    """
+
+    def recovers(node: Node) -> str:
+        called = node.unique_id if node.index < 0 else f"{node.spec.node_id}[{node.index}]"
+        return "all" if called in names else "made" if called in made else ""
+
+    return recovers
+
+
 def _mixed(seed: int) -> Story:
     """Everything at once: random workflows, failures, repeats and crashes."""
     one = world(seed, 8)
@@ -109,6 +121,10 @@ UNDECIDED = branch("n0", "start-node", [(3, run("small"))], "no case")
 STUCK = workflow("stuck", [UNDECIDED], "n0", on_failure=run("fn0"))
 ARRAY = [building.array("n0", building.several([1, 2, 3, 4, 5]), MAPPED, parallelism=2, min_successes=3)]
 AFTER = run("n1", after=["n0"])
+ARRAY_AFTER = [
+    building.array("n2", building.several([1, 2, 3, 4, 5]), MAPPED, parallelism=2, after=["n1"]),
+    run("n3", after=["n2"]),
+]
 
 STORIES: dict[str, Story] = {
     "chain": Story(of(TWO)),
@@ -166,6 +182,13 @@ STORIES: dict[str, Story] = {
     "aborted": Story(of([*TWO, subworkflow("n2", "n1", "inner")], [INNER]), more={"abort_after": 9}),
     "aborted-array": Story(of([*ARRAY, AFTER]), more={"sizes": lambda node: 5, "abort_after": 6}),
     "aborted-launch-plan": Story(of([launch_plan("n0", "start-node", "child")]), more={"abort_after": 4}),
+    "recovered": Story(
+        of([*TWO, *ARRAY_AFTER, subworkflow("n4", "n1", "inner"), launch_plan("n5", "n4", "child")], [INNER]),
+        more={"recovers": done("n0", "n2[1]", "n4-0-n0"), "sizes": lambda node: 5},
+    ),
+    "recovered-dynamic": Story(
+        of(TWO), **dynamic(of([run("d0"), run("d1", "d0")]), recovers=done("n0-0-d0", made=("n0",)))
+    ),
     "crashes": Story(
         of([*TWO, run("n2", "n1", RETRYING)]),
         fails("n2", until=1),

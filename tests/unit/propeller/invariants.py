@@ -132,7 +132,7 @@ def _check_elements(state: State, node: Node) -> None:
     failed = (NodePhase.FAILED, NodePhase.TIMED_OUT)
     assert elements.started == sum(one.phase is not NodePhase.IDLE for one in inside)
     if not node.phase.is_terminal:
-        assert elements.succeeded == sum(one.phase is NodePhase.SUCCEEDED for one in ended)
+        assert elements.succeeded == sum(one.has_succeeded for one in ended)
         assert elements.failed == sum(one.phase in failed for one in ended)
         assert set(elements.live) == {one.number for one in inside if _is_under_way(one)}
 
