@@ -20,10 +20,14 @@ def attempt() -> int:
     return int(os.environ["FLYTE_ATTEMPT_NUMBER"])
 
 
-@task
-def stamp(after: str = "") -> str:
+def here() -> str:
     """A value that no other attempt gives."""
     return f"{execution()} {attempt()} {uuid.uuid4().hex}"
+
+
+@task
+def stamp(after: str = "") -> str:
+    return here()
 
 
 @task
