@@ -67,7 +67,7 @@ def test_an_abort_reaches_the_case_that_runs(backend: Backend) -> None:
     assert [one.phase for one in seen.node("n0", "n0-n0").attempts()] == ["ABORTED"]
 
 
-@cell("branch", "recover", needs="recovery")
+@cell("branch", "recover")
 def test_a_recovery_goes_on_in_the_case_that_failed(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "branches.recover", name=doomed, doomed=doomed)

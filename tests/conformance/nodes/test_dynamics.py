@@ -56,7 +56,7 @@ def test_an_abort_reaches_what_a_dynamic_task_made(backend: Backend) -> None:
     assert [one.phase for one in seen.node("n0", "dn0").attempts()] == ["ABORTED"]
 
 
-@cell("dynamic", "recover", needs="recovery")
+@cell("dynamic", "recover")
 def test_a_recovery_goes_on_in_the_workflow_that_was_made(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "dynamics.recover", name=doomed, doomed=doomed)

@@ -74,7 +74,7 @@ def test_an_abort_takes_the_calls_along(backend: Backend) -> None:
     assert "enough" in call.proto.closure.abort_metadata.cause
 
 
-@cell("eager", "recover", needs="recovery")
+@cell("eager", "recover")
 def test_an_eager_task_that_succeeded_calls_nothing_in_a_recovery(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "eagers.recover", name=doomed, doomed=doomed)

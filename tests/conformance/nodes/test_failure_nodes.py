@@ -62,7 +62,7 @@ def test_it_can_be_aborted(backend: Backend) -> None:
     assert [(node.spec_id, node.phase) for node in seen.nodes()] == [("n0", "FAILED"), ("fn0", "ABORTED")]
 
 
-@cell("failure node", "recover", needs="recovery")
+@cell("failure node", "recover")
 def test_it_does_not_run_in_a_recovery_that_succeeds(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "failure_nodes.recover", name=doomed, doomed=doomed)

@@ -83,7 +83,7 @@ def test_an_abort_ends_the_waiting(backend: Backend) -> None:
     assert seen.node("n0").phase == "ABORTED"
 
 
-@cell("gate", "recover", needs="recovery")
+@cell("gate", "recover")
 def test_what_was_decided_is_not_asked_again_in_a_recovery(backend: Backend) -> None:
     doomed = fresh_name()
     failed = when_awaited(launch(backend, "gates.recover", name=doomed, doomed=doomed), "answer")

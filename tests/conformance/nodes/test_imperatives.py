@@ -47,7 +47,7 @@ def test_they_can_be_aborted(backend: Backend) -> None:
     assert [one.phase for one in seen.node("n0").attempts()] == ["ABORTED"]
 
 
-@cell("imperative", "recover", needs="recovery")
+@cell("imperative", "recover")
 def test_they_go_on_where_they_failed(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "imperatives.recover", name=doomed, doomed=doomed)

@@ -65,7 +65,7 @@ def test_an_abort_cascades_to_children_and_their_children(backend: Backend) -> N
     assert [one.phase for one in ended[1].node("n0").attempts()] == ["ABORTED"]
 
 
-@cell("launch plan", "recover", needs="recovery")
+@cell("launch plan", "recover")
 def test_a_failed_child_is_recovered_and_not_begun_afresh(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "launch_plans.recover", name=doomed, doomed=doomed)

@@ -73,7 +73,7 @@ def test_an_abort_reaches_the_elements(backend: Backend) -> None:
     assert {one.phase for one in attempt.elements} == {Phase.ABORTED}
 
 
-@cell("map task", "recover", needs="recovery")
+@cell("map task", "recover")
 def test_elements_that_succeeded_are_not_run_again_in_a_recovery(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "maps.recover", name=doomed, doomed=["", doomed])

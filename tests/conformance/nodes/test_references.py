@@ -45,7 +45,7 @@ def test_a_referenced_task_can_be_aborted(backend: Backend) -> None:
     assert [one.phase for one in seen.node("n0").attempts()] == ["ABORTED"]
 
 
-@cell("reference", "recover", needs="recovery")
+@cell("reference", "recover")
 def test_referenced_tasks_that_succeeded_are_not_run_again(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "references.recover", name=doomed, doomed=doomed)

@@ -53,7 +53,7 @@ def test_an_abort_reaches_into_subworkflows(backend: Backend) -> None:
     assert [one.phase for one in seen.node("n0", "n0").attempts()] == ["ABORTED"]
 
 
-@cell("subworkflow", "recover", needs="recovery")
+@cell("subworkflow", "recover")
 def test_a_recovery_goes_on_inside_of_a_subworkflow(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "subworkflows.recover", name=doomed, doomed=doomed)

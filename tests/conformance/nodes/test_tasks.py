@@ -74,7 +74,7 @@ def test_an_aborted_execution_ends_its_task_and_tells_the_cause(backend: Backend
     assert [one.phase for one in node.attempts()] == ["ABORTED"]
 
 
-@cell("task", "recover", needs="recovery")
+@cell("task", "recover")
 def test_what_succeeded_is_not_run_again_in_a_recovery(backend: Backend) -> None:
     doomed = fresh_name()
     failed = run(backend, "tasks.recover", name=doomed, doomed=doomed)
