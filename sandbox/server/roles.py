@@ -30,6 +30,7 @@ from sandbox.executors.process.settings import ProcessSettings
 from sandbox.propeller.engine import Engine
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.settings import EngineSettings
+from sandbox.scheduler.scheduler import Scheduler
 from sandbox.server import grpc_server
 from sandbox.server.config import ServerConfig
 from sandbox.server.edge import Edge
@@ -78,6 +79,7 @@ class ControlPlane:
                 {"echo": EchoExecutor(self._objects)},
             ),
         )
+        self._scheduler = Scheduler(self._database, f"unix:{self._grpc_socket}")
         self._health = Health(self._database, self._engine.is_alive)
         self._grpc, self._health_service = self._create_grpc()
         self._http = HttpServer(
@@ -110,6 +112,7 @@ class ControlPlane:
         self._grpc.start()
         self._http.start()
         self._edge.start()
+        self._scheduler.start()
         self.warm()
         log.info(
             "ready on port %d: database %.0f ms, roles %.0f ms",
@@ -128,6 +131,7 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Finish the calls under way, then let go of everything. Tasks go on in their runners."""
+        self._scheduler.stop()
         self._edge.stop()
         self._grpc.stop(self._config.drain_timeout).wait()
         self._http.stop()

@@ -151,7 +151,10 @@ def _lock_versions(connection: Connection, entity: EntityId) -> None:
 def _set_state(connection: Connection, plan: LaunchPlan, state: int) -> LaunchPlan:
     if plan.state == state:
         return plan
-    connection.execute(sa.update(_T).where(_T.c.id == plan.id).values(state=state, updated_at=sa.func.now()))
+    values = {"state": state, "updated_at": sa.func.now()}
+    if state == ACTIVE:
+        values["scheduled_until"] = sa.func.now()  # what was due before its activation is nobody's matter
+    connection.execute(sa.update(_T).where(_T.c.id == plan.id).values(**values))
     return get_by_id(connection, plan.id)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sandbox.store import tables
 from sandbox.store.database import Connection, Database, DatabaseSettings
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration in `migrations/versions`."""
 
 _LOCK = 0x666C797465

@@ -91,6 +91,7 @@ launch_plans = _entity(
     sa.Column("state", sa.Integer, nullable=False, server_default="0"),  # admin.LaunchPlanState
     sa.Column("workflow_id", sa.BigInteger, sa.ForeignKey("workflows.id")),  # None: a single task's plan
     sa.Column("schedule_type", sa.Text, nullable=False, server_default="NONE"),  # NONE, CRON, RATE
+    sa.Column("scheduled_until", sa.DateTime(timezone=True)),  # all that was due up to then was launched
 )
 sa.Index(
     "uq_launch_plans_active",
