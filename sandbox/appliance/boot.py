@@ -198,9 +198,12 @@ def _configure(
     enforce = options.enforce_limits
     if enforce is None:
         enforce = before.enforce_limits if before else False
+    offload_from = options.offload_from
+    if offload_from is None:
+        offload_from = before.offload_from if before else 0
     source = str(options.source.expanduser().absolute()) if options.source else None
     server = control_plane.configuration(
-        state, placement, ports=chosen, env=env, enforce_limits=enforce
+        state, placement, ports=chosen, env=env, enforce_limits=enforce, offload_from=offload_from
     ).to_json()
     components = [
         postgres.component(state, placement, port=chosen.postgres),
@@ -216,6 +219,7 @@ def _configure(
         env=env,
         source=source,
         enforce_limits=enforce,
+        offload_from=offload_from,
         server=server,
         components=[component.to_json() for component in components],
     )

@@ -30,5 +30,7 @@ class StartOptions:
     """True: look whether it could start, and say what it would do; nothing is written or started."""
     enforce_limits: bool | None = None
     """Kill tasks over their memory limit. None: as before; off for a new sandbox."""
+    offload_from: int | None = None
+    """MiB: keep literals of this size and more in files of their own; 0: never. None: as before."""
     client_config: bool = True
     """Write the config file that `pyflyte` and `flytectl` read."""

@@ -77,6 +77,8 @@ class SandboxConfig:
     source: str | None
     """Absolute path of the user's project (`--source`), if one was given."""
     enforce_limits: bool
+    offload_from: int
+    """MiB from which on literals are kept in files of their own; 0: never."""
     server: dict[str, Any]
     """`sandbox.server.config.ServerConfig` as JSON."""
     components: list[dict[str, Any]]
@@ -93,6 +95,7 @@ class SandboxConfig:
             "env": self.env,
             "source": self.source,
             "enforce_limits": self.enforce_limits,
+            "offload_from": self.offload_from,
             "server": self.server,
             "components": self.components,
         }
@@ -108,6 +111,7 @@ class SandboxConfig:
             env=dict(data["env"]),
             source=data["source"],
             enforce_limits=bool(data["enforce_limits"]),
+            offload_from=int(data.get("offload_from", 0)),
             server=data["server"],
             components=data["components"],
         )

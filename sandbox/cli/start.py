@@ -42,6 +42,13 @@ _PORT = click.IntRange(1, 65535)
     "--enforce-limits/--no-enforce-limits", default=None, help="Kill tasks over their memory limit."
 )
 @click.option(
+    "--offload-literals",
+    "offload_from",
+    type=click.IntRange(0, 999),
+    metavar="MIB",
+    help="Keep inputs and outputs of this size and more in files of their own; 0: never.  [default: 0]",
+)
+@click.option(
     "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds to ready."
 )
 @click.option("--no-wait", is_flag=True, help="Return when the processes are started, without a canary.")
@@ -57,6 +64,7 @@ def command(
     postgres_port: int | None,
     env: tuple[str, ...],
     enforce_limits: bool | None,
+    offload_from: int | None,
     timeout: float,
     no_wait: bool,
     dry_run: bool,
@@ -77,6 +85,7 @@ def command(
         wait=not no_wait,
         dry_run=dry_run,
         enforce_limits=enforce_limits,
+        offload_from=offload_from,
     )
     if output == "json":
         options.print_json(_as_json(boot.start(wanted, Silent())))

@@ -21,6 +21,9 @@ from sandbox.idl.paths import START_NODE
 Upstream = Callable[[NodeId], literals_pb2.LiteralMap]
 """The outputs of an upstream node; `start-node` has the workflow's inputs."""
 
+Load = Callable[[literals_pb2.Literal], literals_pb2.Literal]
+"""Follows a reference to an offloaded literal; gives any other literal back."""
+
 _INDEXED = re.compile(r"\[(?P<index>\d+)\]\.(?P<var>\w+)")
 
 
@@ -40,16 +43,18 @@ def resolve(
     bindings: Sequence[literals_pb2.Binding],
     upstream: Upstream,
     target: Mapping[str, interface_pb2.Variable],
+    load: Load | None = None,
 ) -> literals_pb2.LiteralMap:
     """The inputs of a node.
 
     `target` is the node's own inputs by name: a string bound to a blob becomes one. A branch has no declared
-    inputs; what is not in `target` is taken as it is. Raises BindingError.
+    inputs; what is not in `target` is taken as it is. References to offloaded literals are passed on, and
+    followed by `load` only where a promise reaches into them. Raises BindingError.
     """
     resolved = literals_pb2.LiteralMap()
     for binding in bindings:
         try:
-            literal = resolve_data(binding.binding, upstream)
+            literal = resolve_data(binding.binding, upstream, load or _refuse)
         except BindingError as exc:
             raise BindingError(exc.code, f"failed to bind input [{binding.var}]: {exc}") from exc
         if binding.var in target:
@@ -58,18 +63,23 @@ def resolve(
     return resolved
 
 
-def resolve_data(data: literals_pb2.BindingData, upstream: Upstream) -> literals_pb2.Literal:
+def resolve_data(
+    data: literals_pb2.BindingData, upstream: Upstream, load: Load | None = None
+) -> literals_pb2.Literal:
     """The value of one binding. Raises BindingError."""
+    load = load or _refuse
     match data.WhichOneof("value"):
         case "scalar":
             return literals_pb2.Literal(scalar=data.scalar)
         case "promise":
-            return _resolve_promise(data.promise, upstream)
+            return _resolve_promise(data.promise, upstream, load)
         case "collection":
-            return literals.collection(resolve_data(item, upstream) for item in data.collection.bindings)
+            return literals.collection(
+                resolve_data(item, upstream, load) for item in data.collection.bindings
+            )
         case "map":
             items = data.map.bindings
-            return literals.mapping({key: resolve_data(items[key], upstream) for key in items})
+            return literals.mapping({key: resolve_data(items[key], upstream, load) for key in items})
         case _:
             raise BindingError(UNRESOLVED, "the binding holds nothing: neither a value nor a promise")
 
@@ -80,7 +90,16 @@ def parse_variable(name: str) -> tuple[str, int | None]:
     return (match["var"], int(match["index"])) if match else (name, None)
 
 
-def _resolve_promise(promise: types_pb2.OutputReference, upstream: Upstream) -> literals_pb2.Literal:
+def _refuse(literal: literals_pb2.Literal) -> literals_pb2.Literal:
+    if literal.WhichOneof("value") == "offloaded_metadata":
+        uri = literal.offloaded_metadata.uri
+        raise BindingError(BAD_ATTRIBUTE, f"the value was offloaded to {uri}; read it first")
+    return literal
+
+
+def _resolve_promise(
+    promise: types_pb2.OutputReference, upstream: Upstream, load: Load
+) -> literals_pb2.Literal:
     node = NodeId(promise.node_id or START_NODE)
     outputs = upstream(node)
     name, index = parse_variable(promise.var)
@@ -89,25 +108,24 @@ def _resolve_promise(promise: types_pb2.OutputReference, upstream: Upstream) -> 
         raise BindingError(UNRESOLVED, f"node [{node}] has no output [{name}]; its outputs: {known}")
     literal = outputs.literals[name]
     if index is not None:
-        literal = _item(literal, index)
-    return follow(literal, promise.attr_path) if promise.attr_path else literal
+        literal = _item(load(literal), index)
+    return follow(literal, promise.attr_path, load) if promise.attr_path else literal
 
 
 # Attribute paths.
 
 
-def follow(literal: literals_pb2.Literal, path: Sequence[types_pb2.PromiseAttribute]) -> literals_pb2.Literal:
+def follow(
+    literal: literals_pb2.Literal, path: Sequence[types_pb2.PromiseAttribute], load: Load = _refuse
+) -> literals_pb2.Literal:
     """What `path` leads to, starting from `literal`. Raises BindingError."""
     for depth, attribute in enumerate(path):
-        literal = literals.unwrap(literal)
+        literal = literals.unwrap(load(literals.unwrap(literal)))
         match literal.WhichOneof("value"):
             case "map":
                 literal = _value(literal, attribute)
             case "collection":
                 literal = _item(literal, _index(attribute))
-            case "offloaded_metadata":
-                uri = literal.offloaded_metadata.uri
-                raise BindingError(BAD_ATTRIBUTE, f"the value was offloaded to {uri}; read it first")
             case _:
                 return _follow_document(literal.scalar, path[depth:])
     return literal

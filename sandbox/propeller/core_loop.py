@@ -92,6 +92,7 @@ class CoreLoop:
             fail=self._break,
         )
         self._literals = LiteralStore(objects, settings.literal_cache_bytes)
+        self._offloading = settings.offloading
         inputs = NodeInputs(self._literals)
         self._preparer = Preparer(self._literals, inputs, database, Recoverer(self._literals, objects))
         self._results = ResultReader(objects, self._literals, inputs, database, settings.max_output_bytes)
@@ -259,7 +260,9 @@ class CoreLoop:
 
     def _gather(self, running: Running, node: Node) -> None:
         pooled = node.elements is not None and node.elements.size > _GATHERED_INLINE
-        self._pool.perform(running, lambda: gather(self._literals, running, node), pooled=pooled)
+        self._pool.perform(
+            running, lambda: gather(self._literals, self._offloading, running, node), pooled=pooled
+        )
 
     def _prepare(self, running: Running, node: Node) -> None:
         pooled = self._preparer.asks_database(running, node)

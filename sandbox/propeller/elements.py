@@ -10,15 +10,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from flyteidl.core import literals_pb2, workflow_pb2
+from flyteidl.core import literals_pb2, types_pb2, workflow_pb2
 
 from sandbox.idl import literals
-from sandbox.propeller import clock
+from sandbox.propeller import clock, offloading
 from sandbox.propeller.core import events
-from sandbox.propeller.core.failures import SYSTEM, Failure
+from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.state import Node
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.running import Running
+from sandbox.propeller.settings import OffloadingSettings
 from sandbox.store import errors
 
 _ARRAYS_HELD = 4
@@ -37,14 +38,8 @@ def length(array: workflow_pb2.ArrayNode, inputs: literals_pb2.LiteralMap) -> in
     lengths = {}
     for name in sorted(set(inputs.literals) - bound):
         value = inputs.literals[name]
-        match value.WhichOneof("value"):
-            case "collection":
-                lengths[name] = len(value.collection.literals)
-            case "offloaded_metadata":
-                place = value.offloaded_metadata.uri
-                raise InvalidArrayLength(
-                    f"the list [{name}] was offloaded to {place} and can't be mapped over"
-                )
+        if value.WhichOneof("value") == "collection":
+            lengths[name] = len(value.collection.literals)
     if not lengths:
         if len(bound) == len(inputs.literals):
             return 1
@@ -68,7 +63,7 @@ class NodeInputs:
         if node.index < 0:
             return self._literals.get(running.places.inputs(node))
         array = running.state.nodes[node.owner]
-        whole = self._array(running.places.inputs(array))
+        whole = self.lists(running, array)
         bound = array.spec.proto.array_node.bound_inputs
         share = literals_pb2.LiteralMap()
         for name, value in whole.literals.items():
@@ -77,13 +72,18 @@ class NodeInputs:
             share.literals[name].CopyFrom(item)
         return share
 
-    def _array(self, uri: str) -> literals_pb2.LiteralMap:
+    def lists(self, running: Running, array: Node) -> literals_pb2.LiteralMap:
+        """The inputs of an array node as they are mapped over: references to offloaded lists followed.
+
+        Raises ObjectNotFound, ObjectStoreUnavailable, UnreadableLiterals.
+        """
+        uri = running.places.inputs(array)
         with self._lock:
             found = self._arrays.get(uri)
             if found is not None:
                 self._arrays.move_to_end(uri)
                 return found
-        found = self._literals.get(uri)
+        found = offloading.followed(self._literals, self._literals.get(uri))
         with self._lock:
             self._arrays[uri] = found
             while len(self._arrays) > _ARRAYS_HELD:
@@ -91,7 +91,9 @@ class NodeInputs:
         return found
 
 
-def gather(store: LiteralStore, running: Running, node: Node) -> events.ElementsGathered:
+def gather(
+    store: LiteralStore, settings: OffloadingSettings, running: Running, node: Node
+) -> events.ElementsGathered:
     """Write the array's outputs: a list for each variable, with None for elements that failed.
 
     Raises store.errors.Unavailable when it should be tried again.
@@ -110,8 +112,23 @@ def gather(store: LiteralStore, running: Running, node: Node) -> events.Elements
     together = literals_pb2.LiteralMap()
     for name, items in lists.items():
         together.literals[name].collection.CopyFrom(items)
-    store.put(running.places.outputs(node), together)
+    prefix = running.places.attempt(node, node.attempt.number).prefix
+    try:
+        outputs = offloading.offloaded(store, settings, together, prefix, _list_types(node))
+    except offloading.LiteralTooLarge as error:
+        failure = Failure("OutputSizeExceeded", f"array node {node.spec.node_id}: {error}", USER)
+        return events.ElementsGathered(clock.now(), node.number, failure)
+    store.put(running.places.outputs(node), outputs)
     return events.ElementsGathered(clock.now(), node.number)
+
+
+def _list_types(node: Node) -> dict[str, types_pb2.LiteralType]:
+    """The types of an array's outputs. Its task declares the lists, or (one of its own) their items."""
+    declares_items = node.spec.proto.array_node.is_original_sub_node_interface.value
+    return {
+        name: types_pb2.LiteralType(collection_type=variable.type) if declares_items else variable.type
+        for name, variable in node.template.interface.outputs.variables.items()
+    }
 
 
 def elements_of(running: Running, node: Node) -> list[Node]:

@@ -40,6 +40,26 @@ class LiteralStore:
         self._remember(uri, literals, len(data))
         return literals
 
+    def whole(self, literal: literals_pb2.Literal) -> literals_pb2.Literal:
+        """The literal; for a reference to an offloaded one, what it refers to, with the reference's hash.
+
+        Raises ObjectNotFound, ObjectStoreUnavailable, UnreadableLiterals.
+        """
+        if literal.WhichOneof("value") != "offloaded_metadata":
+            return literal
+        uri = literal.offloaded_metadata.uri
+        try:
+            found = literals_pb2.Literal.FromString(self._objects.get(uri))
+        except message.DecodeError as error:
+            raise UnreadableLiterals(f"{uri} does not hold a Literal: {error}") from error
+        if not found.hash:
+            found.hash = literal.hash
+        return found
+
+    def put_bytes(self, uri: str, data: bytes) -> None:
+        """Write what is not to be remembered. Raises ObjectStoreUnavailable."""
+        self._objects.put(uri, data)
+
     def put(self, uri: str, literals: literals_pb2.LiteralMap) -> None:
         """Write a map. Raises ObjectStoreUnavailable."""
         data = literals.SerializeToString()

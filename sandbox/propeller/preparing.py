@@ -15,7 +15,7 @@ from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2, t
 
 from sandbox.idl import bindings, conditions, hashing, interfaces, names, types
 from sandbox.idl.identifiers import NodeId
-from sandbox.propeller import clock, elements, memoization
+from sandbox.propeller import clock, elements, memoization, offloading
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import NodeKind
@@ -31,6 +31,8 @@ from sandbox.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 _TASKS = (NodeKind.TASK, NodeKind.ELEMENT)
+_READERS = (NodeKind.TASK, NodeKind.ARRAY)
+"""Nodes whose tasks read the node's inputs.pb."""
 _NO_VARIABLES: dict[str, interface_pb2.Variable] = {}
 
 
@@ -97,7 +99,12 @@ class Preparer:
                 return literals_pb2.LiteralMap()
             return self._literals.get(running.places.outputs(source))
 
-        inputs = bindings.resolve(node.spec.proto.inputs, upstream, _target(running, node))
+        inputs = bindings.resolve(
+            node.spec.proto.inputs, upstream, _target(running, node), self._literals.whole
+        )
+        reader = node.spec.task if node.spec.kind in _READERS else None
+        if reader is not None and not offloading.is_understood(reader):
+            inputs = offloading.inlined(self._literals, inputs)
         uri = running.places.outputs(node) if node.spec.kind is NodeKind.END else running.places.inputs(node)
         self._literals.put(uri, inputs)
         return inputs
@@ -107,11 +114,11 @@ class Preparer:
     ) -> events.NodePrepared | events.NodeRefused | Blocked:
         kind = node.spec.kind
         if kind is NodeKind.BRANCH:
-            return _choose(node, inputs)
+            return _choose(node, offloading.followed(self._literals, inputs))
         if kind is NodeKind.END:
             return events.NodePrepared(clock.now(), node.number, outputs=True)
         if kind is NodeKind.ARRAY:
-            size = elements.length(node.spec.proto.array_node, inputs)
+            size = elements.length(node.spec.proto.array_node, self._inputs.lists(running, node))
             return events.NodePrepared(clock.now(), node.number, size=size)
         if kind is NodeKind.GATE and not gate.sleeps(node):
             return self._announce(running, node)

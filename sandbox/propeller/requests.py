@@ -11,6 +11,7 @@ from sandbox.executors import secrets
 from sandbox.executors.api import TaskRequest
 from sandbox.idl import names, paths
 from sandbox.idl.identifiers import EntityId
+from sandbox.propeller import offloading
 from sandbox.propeller.core.state import Node
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
@@ -133,6 +134,7 @@ def _environment(
     return {
         **settings.default_env,
         **running.environment,
+        **offloading.environment(settings.offloading, template),
         "FLYTE_INTERNAL_TASK_PROJECT": task.project,
         "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
         "FLYTE_INTERNAL_TASK_NAME": task.name,

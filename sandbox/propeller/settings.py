@@ -7,6 +7,20 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class OffloadingSettings:
+    """Whether, and from which size on, literals are kept in files of their own (`propeller.offloading`).
+
+    Flyte's `literal-offloading-config`, with Flyte's defaults.
+    """
+
+    enabled: bool = False
+    min_mebibytes: int = 10
+    """From this size on."""
+    max_mebibytes: int = 1000
+    """Below this size: a larger literal is a failure."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """Who the engine is, where data goes, and how it shares the machine."""
 
@@ -44,5 +58,7 @@ class EngineSettings:
     """Environment variables of every task."""
     max_output_bytes: int = 10 * 1024 * 1024
     """The largest outputs.pb that is taken; Flyte's default."""
+    offloading: OffloadingSettings = OffloadingSettings()
+    """Whether large literals are kept in files of their own."""
     shutdown_seconds: float = 10.0
     """How long `stop` waits for the threads."""

@@ -96,6 +96,9 @@ class ServerConfig:
     """The project that the canary runs in; the console hides it."""
     connectors: list[str] = field(default_factory=list)
     """`host:port` of the connectors that tasks may go to, in order of precedence."""
+    offload_from: int = 0
+    """MiB: literals of this size and more are kept in files of their own (Flyte's
+    `literal-offloading-config`). 0: none."""
     max_message_size: int = 16 * MEBIBYTE
     """Bytes: the largest gRPC request that is taken."""
     grpc_threads: int = 16

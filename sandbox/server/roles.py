@@ -29,7 +29,7 @@ from sandbox.executors.process.executor import ProcessExecutor
 from sandbox.executors.process.settings import ProcessSettings
 from sandbox.propeller.engine import Engine
 from sandbox.propeller.registry import ExecutorRegistry
-from sandbox.propeller.settings import EngineSettings
+from sandbox.propeller.settings import EngineSettings, OffloadingSettings
 from sandbox.scheduler.scheduler import Scheduler
 from sandbox.server import grpc_server
 from sandbox.server.config import ServerConfig
@@ -210,6 +210,7 @@ def engine_settings(config: ServerConfig) -> EngineSettings:
         owner=config.name,
         metadata_prefix=config.metadata_prefix,
         raw_data_prefix=config.raw_data_prefix,
+        offloading=OffloadingSettings(bool(config.offload_from), config.offload_from),
     )
 
 

@@ -32,7 +32,13 @@ def component(state: SandboxState) -> Component:
 
 
 def configuration(
-    state: SandboxState, where: Placement, *, ports: Ports, env: dict[str, str], enforce_limits: bool
+    state: SandboxState,
+    where: Placement,
+    *,
+    ports: Ports,
+    env: dict[str, str],
+    enforce_limits: bool,
+    offload_from: int,
 ) -> ServerConfig:
     """What the control plane of this sandbox is told."""
     return ServerConfig(
@@ -60,6 +66,7 @@ def configuration(
         metadata_prefix=f"s3://{BUCKET}/metadata",
         raw_data_prefix=f"s3://{BUCKET}/data",
         system_project=SYSTEM_PROJECT,
+        offload_from=offload_from,
     )
 
 

@@ -25,7 +25,7 @@ def registered(root: Path, name: str) -> Iterator[Sandbox]:
     """
     sandbox = Sandbox(root, name)
     project = sandbox.project(*WORKFLOWS)
-    sandbox.start("--source", str(project))
+    sandbox.start("--source", str(project), "--offload-literals", "1")
     try:
         sandbox.register(VERSION)
         yield sandbox

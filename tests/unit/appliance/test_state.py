@@ -25,6 +25,7 @@ _CONFIG = SandboxConfig(
     env={"A": "1"},
     source="/source",
     enforce_limits=True,
+    offload_from=10,
     server={"name": "one"},
     components=[{"name": "postgres"}],
 )

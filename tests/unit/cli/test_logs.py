@@ -19,7 +19,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
     found = SandboxState.locate("a")
     found.create()
-    config = SandboxConfig("a", "embedded", Ports(), 0.0, "0", {}, None, False, {}, [])
+    config = SandboxConfig("a", "embedded", Ports(), 0.0, "0", {}, None, False, 0, {}, [])
     found.config_path.write_text(json.dumps(config.to_json()))
     found.log_path("control-plane").write_text("one\ntwo\nthree\n")
     found.log_path("postgres").write_text("ready\n")

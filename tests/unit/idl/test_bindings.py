@@ -126,3 +126,20 @@ def test_what_cannot_be_resolved_says_why(data: literals_pb2.BindingData, code: 
         resolve(data)
     assert caught.value.code == code
     assert "failed to bind input [x]" in str(caught.value)
+
+
+def test_a_reference_is_passed_on_and_followed_where_a_promise_reaches_into_it() -> None:
+    reference = literals_pb2.Literal()
+    reference.offloaded_metadata.uri = "s3://bucket/large"
+
+    def upstream_of(_: NodeId) -> literals_pb2.LiteralMap:
+        return literals_pb2.LiteralMap(literals={"x": reference})
+
+    def load(literal: literals_pb2.Literal) -> literals_pb2.Literal:
+        return literals.from_python([1, 2, 3]) if literal == reference else literal
+
+    assert bindings.resolve_data(promise("x"), upstream_of, load) == reference
+    for data in (promise("x", 1), promise("[1].x")):
+        assert bindings.resolve_data(data, upstream_of, load) == literals.from_python(2)
+        with pytest.raises(bindings.BindingError, match="s3://bucket/large"):
+            bindings.resolve_data(data, upstream_of)

@@ -11,9 +11,6 @@ from sandbox.propeller.elements import InvalidArrayLength, length
 LIST = literals.from_python([1, 2, 3])
 SHORT = literals.from_python([1])
 NUMBER = literals.from_python(7)
-OFFLOADED = literals_pb2.Literal(
-    offloaded_metadata=literals_pb2.LiteralOffloadedMetadata(uri="s3://b/list.pb")
-)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +37,6 @@ def test_lists_that_are_not_bound_decide(
     [
         ({"x": LIST, "y": SHORT}, r"\[x\] has 3, \[y\] has 1"),
         ({"y": NUMBER}, "no input array"),
-        ({"x": OFFLOADED}, "s3://b/list.pb"),
     ],
 )
 def test_inputs_without_a_common_length_are_refused(
