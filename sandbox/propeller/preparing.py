@@ -15,7 +15,7 @@ from flyteidl.core import catalog_pb2, interface_pb2, literals_pb2, tasks_pb2, t
 
 from sandbox.idl import bindings, conditions, hashing, interfaces, names, types
 from sandbox.idl.identifiers import NodeId
-from sandbox.propeller import clock, elements, memoization, offloading
+from sandbox.propeller import clock, elements, failure_nodes, memoization, offloading
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import NodeKind
@@ -99,9 +99,10 @@ class Preparer:
                 return literals_pb2.LiteralMap()
             return self._literals.get(running.places.outputs(source))
 
-        inputs = bindings.resolve(
-            node.spec.proto.inputs, upstream, _target(running, node), self._literals.whole
-        )
+        target = _target(running, node)
+        inputs = bindings.resolve(node.spec.proto.inputs, upstream, target, self._literals.whole)
+        if failure_nodes.is_one(running.state, node):
+            failure_nodes.tell(running.state, node, inputs, target)
         reader = node.spec.task if node.spec.kind in _READERS else None
         if reader is not None and not offloading.is_understood(reader):
             inputs = offloading.inlined(self._literals, inputs)

@@ -288,7 +288,7 @@ class Node:
 class Scope:
     """A workflow template being run."""
 
-    __slots__ = ("base", "closure", "failure", "graph", "live", "number", "owner", "phase")
+    __slots__ = ("base", "closure", "failed", "failure", "graph", "live", "number", "owner", "phase")
 
     def __init__(self, number: int, closure: ClosureGraph, position: int, base: int, owner: int) -> None:
         self.number = number
@@ -305,6 +305,8 @@ class Scope:
         self.live: dict[int, None] = {}
         """The nodes under way, in the order in which they began."""
         self.failure: Failure | None = None
+        self.failed = -1
+        """The node whose failure it was; -1: none's, the engine's."""
 
     def admits(self, node: Node) -> bool:
         """Whether a node of the scope may begin now: while it handles its failure, only the failure node."""

@@ -281,7 +281,7 @@ class Step:
                 self.ready(successor)
 
     def _fail_scope(self, scope: Scope, node: Node) -> None:
-        scope.failure = node.failure
+        scope.failure, scope.failed = node.failure, node.number
         if not scope.graph.fail_fast:
             return
         if scope.owner < 0:
