@@ -27,13 +27,13 @@ _OPTIONS = (
 class SyncCall:
     """A task that is being carried out within a call."""
 
-    def __init__(self, endpoint: str, call: grpc.CallIterator[agent_pb2.ExecuteTaskSyncResponse]) -> None:
+    def __init__(self, endpoint: str, call: grpc._CallIterator[agent_pb2.ExecuteTaskSyncResponse]) -> None:
         self._endpoint = endpoint
         self._call = call
 
     def cancel(self) -> None:
         """Hang up; `resources` raises Unreachable."""
-        self._call.cancel()  # type: ignore[no-untyped-call]
+        self._call.cancel()
 
     def resources(self) -> Iterator[agent_pb2.Resource]:
         """What the connector says while it works; the last one is the result.
