@@ -13,9 +13,13 @@ from flyteidl.admin import (
 
 from sandbox.admin import errors, execution_configs, fields, scopes
 from sandbox.admin.context import AdminContext
+from sandbox.idl import quantities
 from sandbox.store import attributes
 from sandbox.store.attributes import Scope
 from sandbox.store.database import Connection
+
+_QUOTAS = ("projectQuotaTasks", "projectQuotaCpu", "projectQuotaMemory")
+"""Cluster resource attributes that the engine acts on."""
 
 Matching: TypeAlias = matchable_resource_pb2.MatchingAttributes
 
@@ -194,12 +198,29 @@ def _put(connection: Connection, scope: Scope, matching: Matching) -> None:
     target = matching.WhichOneof("target")
     if target is None:
         raise errors.missing("matching_attributes")
+    _check(matching)
     resource_type = _RESOURCES[target]
     if resource_type == matchable_resource_pb2.PLUGIN_OVERRIDE:
         existing = attributes.find(connection, resource_type, scope)
         if existing is not None:
             matching = _merged(Matching.FromString(existing.attributes), matching)
     attributes.put(connection, resource_type, scope, matching.SerializeToString())
+
+
+def _check(matching: Matching) -> None:
+    """What the engine acts on must be quantities."""
+    quotas = matching.cluster_resource_attributes.attributes
+    said = {name: quotas[name] for name in _QUOTAS if name in quotas}
+    tasks = matching.task_resource_attributes
+    for what, spec in (("defaults", tasks.defaults), ("limits", tasks.limits)):
+        said |= {f"{what}.{field.name}": value for field, value in spec.ListFields()}
+    for name, value in said.items():
+        try:
+            amount = quantities.parse(value)
+        except quantities.NotAQuantity as exc:
+            raise errors.InvalidRequest(f"the attribute {name} can't be used: {exc}") from exc
+        if amount < 0:
+            raise errors.InvalidRequest(f"the attribute {name} can't be used: {value} is less than nothing")
 
 
 def _merged(old: Matching, new: Matching) -> Matching:

@@ -11,12 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2, matchable_resource_pb2
+from flyteidl.admin import (
+    common_pb2,
+    execution_pb2,
+    launch_plan_pb2,
+    matchable_resource_pb2,
+    workflow_pb2,
+)
+from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import security_pb2
 
 from sandbox.admin import errors
 from sandbox.admin.settings import AdminSettings
-from sandbox.store import attributes
+from sandbox.idl import quality
+from sandbox.store import attributes, workflows
 from sandbox.store.database import Connection
 
 Config: TypeAlias = (
@@ -27,6 +35,7 @@ Config: TypeAlias = (
 """They have the same fields for what is merged here."""
 
 WORKFLOW_EXECUTION_CONFIG = matchable_resource_pb2.WORKFLOW_EXECUTION_CONFIG
+QUALITY_OF_SERVICE = matchable_resource_pb2.QUALITY_OF_SERVICE_SPECIFICATION
 
 
 def settle(
@@ -35,13 +44,16 @@ def settle(
     spec: execution_pb2.ExecutionSpec,
     *,
     plan: launch_plan_pb2.LaunchPlanSpec,
+    workflow_id: int,
     scope: attributes.Scope,
     project_labels: common_pb2.Labels,
 ) -> None:
     """Fill in whatever the request left open."""
     _use_auth_role(spec, plan)
-    for lower in (plan, *_matching(connection, scope)):
+    rows = attributes.list_all(connection, WORKFLOW_EXECUTION_CONFIG, QUALITY_OF_SERVICE)
+    for lower in (plan, *_matching(rows, scope)):
         merge(spec, lower)
+    _settle_quality(connection, spec, plan, workflow_id, _matching_quality(rows, scope))
     if not spec.max_parallelism:
         spec.max_parallelism = settings.max_parallelism
     spec.security_context.run_as.SetInParent()
@@ -84,32 +96,58 @@ def platform_default(settings: AdminSettings) -> matchable_resource_pb2.Workflow
     return matchable_resource_pb2.WorkflowExecutionConfig(max_parallelism=settings.max_parallelism)
 
 
+def _settle_quality(
+    connection: Connection,
+    spec: execution_pb2.ExecutionSpec,
+    plan: launch_plan_pb2.LaunchPlanSpec,
+    workflow_id: int,
+    matching: core_execution_pb2.QualityOfService | None,
+) -> None:
+    """The request's, else the launch plan's, else the workflow's own (which the engine knows), else what was
+    set for its scope.
+    """
+    if quality.is_said(spec.quality_of_service):
+        return
+    if quality.is_said(plan.quality_of_service):
+        spec.quality_of_service.CopyFrom(plan.quality_of_service)
+    elif matching is not None:
+        closure = workflow_pb2.WorkflowClosure.FromString(
+            workflows.get_by_id(connection, workflow_id).closure
+        )
+        own = closure.compiled_workflow.primary.template.metadata.quality_of_service
+        spec.quality_of_service.CopyFrom(own if quality.is_said(own) else matching)
+
+
+def _matching_quality(
+    rows: Sequence[attributes.Attributes], scope: attributes.Scope
+) -> core_execution_pb2.QualityOfService | None:
+    found = _around(rows, QUALITY_OF_SERVICE, scope)
+    if not found:
+        return None
+    return matchable_resource_pb2.MatchingAttributes.FromString(found[0].attributes).quality_of_service
+
+
+def _around(
+    rows: Sequence[attributes.Attributes], resource_type: int, scope: attributes.Scope
+) -> list[attributes.Attributes]:
+    """Those that hold in the scope, the most specific first."""
+    around = [
+        row for row in rows if row.resource_type == resource_type and attributes.covers(row.scope, scope)
+    ]
+    return sorted(around, key=lambda row: attributes.weight(row.scope), reverse=True)
+
+
 def _matching(
-    connection: Connection, scope: attributes.Scope
+    rows: Sequence[attributes.Attributes], scope: attributes.Scope
 ) -> Sequence[matchable_resource_pb2.WorkflowExecutionConfig]:
     """The attributes set for the scope: the most specific ones, then the project's."""
-    rows = attributes.list_all(connection, WORKFLOW_EXECUTION_CONFIG)
-    around = [row for row in rows if _covers(row.scope, scope)]
-    around.sort(key=lambda row: _weight(row.scope), reverse=True)
+    around = _around(rows, WORKFLOW_EXECUTION_CONFIG, scope)
     of_project = attributes.Scope(scope.project)
     chosen = around[:1] + [row for row in around[1:] if row.scope == of_project]
     return [
         matchable_resource_pb2.MatchingAttributes.FromString(row.attributes).workflow_execution_config
         for row in chosen
     ]
-
-
-def _covers(wide: attributes.Scope, narrow: attributes.Scope) -> bool:
-    return (
-        wide.project in ("", narrow.project)
-        and wide.domain in ("", narrow.domain)
-        and wide.workflow in ("", narrow.workflow)
-        and wide.launch_plan in ("", narrow.launch_plan)
-    )
-
-
-def _weight(scope: attributes.Scope) -> tuple[bool, bool, bool, bool]:
-    return (scope.launch_plan != "", scope.workflow != "", scope.project != "", scope.domain != "")
 
 
 def _names_someone(context: security_pb2.SecurityContext) -> bool:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2
 from flyteidl.core import identifier_pb2, literals_pb2
 
-from sandbox.admin import errors, execution_configs, fields, launchables, scopes, single_tasks
+from sandbox.admin import errors, execution_configs, fields, launchables, scopes, single_tasks, times
 from sandbox.admin.context import AdminContext
 from sandbox.admin.launchables import Launchable
 from sandbox.compiler import launching
-from sandbox.idl import names, paths
+from sandbox.idl import names, paths, quality
 from sandbox.idl.identifiers import EntityId, ExecutionId
 from sandbox.store import attributes, eager_executions, executions, listing, node_executions
 from sandbox.store import launch_plans as launch_plan_rows
@@ -63,6 +63,7 @@ def launch(context: AdminContext, request: Launch) -> ExecutionId:
             context.settings,
             request.spec,
             plan=found.spec,
+            workflow_id=found.workflow_id,
             scope=attributes.Scope(request.project, request.domain, found.spec.workflow_id.name),
             project_labels=common_pb2.Labels.FromString(project.labels),
         )
@@ -180,6 +181,7 @@ def _insert(
             mode=spec.metadata.mode,
             user=spec.metadata.principal,
             launch_entity=_LAUNCH_ENTITY[spec.launch_plan.resource_type],
+            priority=quality.priority(times.now(), quality.budget(spec.quality_of_service)),
             source_execution_id=source_id or (parent.execution_id if parent else None),
             parent_node_execution_id=parent.node_execution_id if parent else None,
             tags=_tags(spec),

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from flyteidl.core import tasks_pb2
 
-from sandbox.admin import errors, quantities
+from sandbox.admin import errors
 from sandbox.admin.settings import PlatformResources
+from sandbox.idl import quantities
 
 Resources = tasks_pb2.Resources
 Requested = Mapping[int, Decimal]

@@ -25,6 +25,7 @@ COMMANDS = {
     "create": Command("sandbox.cli.create", "Create a project."),
     "config": Command("sandbox.cli.config", "Show or write the client config."),
     "secret": Command("sandbox.cli.secret", "Set, list or delete secrets that tasks ask for."),
+    "quota": Command("sandbox.cli.quota", "Limit how much of a project runs at once."),
     "doctor": Command("sandbox.cli.doctor", "Look whether this machine is fit for a sandbox."),
     "console": Command("sandbox.cli.console", "Open the console in a browser."),
     "debug": Command("sandbox.cli.debug", "Look at the engine's decisions, and replay them."),

@@ -123,6 +123,8 @@ class TaskRequest:
     secrets: tuple[security_pb2.Secret, ...] = ()
     """What the task and the execution ask for; the executor has the values (`executors.secrets`)."""
     interruptible: bool = False
+    start_by: datetime | None = None
+    """Aware, UTC: an executor that lets attempts wait starts the one with the earliest first."""
     timeout: timedelta | None = None
     """For one attempt's running time; the executor kills it after that with TimeoutExpired."""
     task_template: Callable[[], str] | None = None

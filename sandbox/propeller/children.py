@@ -16,7 +16,7 @@ from flyteidl.core import identifier_pb2
 
 from sandbox.compiler import launching
 from sandbox.compiler.errors import InputsRejected
-from sandbox.idl import names, paths
+from sandbox.idl import names, paths, quality
 from sandbox.idl.identifiers import EntityId, ExecutionId
 from sandbox.propeller import clock
 from sandbox.propeller.core import events
@@ -112,6 +112,7 @@ class ChildLauncher:
             source_execution_id=None if source is None else source.id,
             user=spec.metadata.principal,
             parent_node_execution_id=node_row_id,
+            priority=quality.priority(clock.moment(clock.now()), quality.budget(spec.quality_of_service)),
         )
         executions.create(connection, new)
 
@@ -176,6 +177,10 @@ def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) ->
     )
     if parent.HasField("security_context"):
         spec.security_context.CopyFrom(parent.security_context)
+    for said in (plan.quality_of_service, parent.quality_of_service):
+        if quality.is_said(said):
+            spec.quality_of_service.CopyFrom(said)
+            break
     for source in (parent, plan):
         if source.HasField("interruptible"):
             spec.interruptible.CopyFrom(source.interruptible)

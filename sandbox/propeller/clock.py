@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 def now() -> int:
@@ -14,3 +14,8 @@ def now() -> int:
 def micros(moment: datetime) -> int:
     """An aware time as microseconds since the epoch."""
     return round(moment.timestamp() * 1_000_000)
+
+
+def moment(at: int) -> datetime:
+    """Microseconds since the epoch as an aware time."""
+    return datetime.fromtimestamp(at / 1e6, UTC)

@@ -36,6 +36,7 @@ from sandbox.propeller.gate_nodes import GateNodes
 from sandbox.propeller.holdings import Holdings
 from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.mailbox import Mailbox
+from sandbox.propeller.policies import Policies
 from sandbox.propeller.pool import Answer, Pool
 from sandbox.propeller.preparing import Blocked, Preparer
 from sandbox.propeller.recovery import Recoverer
@@ -166,6 +167,10 @@ class CoreLoop:
         """Another engine has the execution."""
         self._mailbox.post(self._lost, execution_id)
 
+    def set_policies(self, policies: Policies) -> None:
+        """What administrators set holds from now on."""
+        self._mailbox.post(self._dispatcher.set_policies, policies)
+
     def abort(self, wish: leases.Wish) -> None:
         """Someone wants an execution to end."""
         self._mailbox.post(self._abort, wish)
@@ -208,6 +213,7 @@ class CoreLoop:
             self._urgent = self._urgent or not isinstance(event, events.AttemptUpdated)
             for command in wanted:
                 self._route(running, command)
+            self._urgent = self._urgent or bool(running.durable)
         except Exception as error:  # One execution's trouble must not be another's.
             self._break(running, error)
 
@@ -340,7 +346,7 @@ class CoreLoop:
                 ):
                     self._route(running, command)
                 case _:
-                    self._dispatcher.add(running, command)
+                    self._dispatcher.add(running, command, again=True)
         if running.id in self._broken:
             self._happened(running, events.ExecutionFailed(clock.now(), self._broken[running.id]))
         if wish is not None:
@@ -400,6 +406,7 @@ class CoreLoop:
         self._changed.pop(running.id, None)
         if running.state.is_terminal:
             self._broken.pop(running.id, None)
+        self._dispatcher.drop(running)
         self.holdings.forget(running.id)
         self.holdings.release(running.id)
 

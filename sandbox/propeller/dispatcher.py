@@ -20,6 +20,8 @@ from sandbox.propeller.core.state import Node
 from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.gate_nodes import GateNodes
 from sandbox.propeller.holdings import Holdings
+from sandbox.propeller.policies import Policies
+from sandbox.propeller.quota_gate import QuotaGate
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
@@ -62,40 +64,51 @@ class Dispatcher:
         self._happened = happened
         self._close = close
         self._fail = fail
-        self._queue: deque[tuple[Running, commands.Command]] = deque()
+        self._queue: deque[tuple[Running, commands.Command, bool]] = deque()
+        self._quotas = QuotaGate(happened)
         self._delayed: set[tuple[int, int, int]] = set()
         """Attempts (execution, node, attempt) whose start waits for a store."""
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def add(self, running: Running, command: commands.Command) -> None:
-        """Have a command carried out at the end of the turn."""
-        self._queue.append((running, command))
+    def add(self, running: Running, command: commands.Command, *, again: bool = False) -> None:
+        """Have a command carried out at the end of the turn. `again`: it may have been, by an engine before
+        this one.
+        """
+        self._queue.append((running, command, again))
+
+    def drop(self, running: Running) -> None:
+        """Have nothing to do with an execution any more."""
+        self._quotas.drop(running)
+
+    def set_policies(self, policies: Policies) -> None:
+        """What administrators set holds from now on."""
+        self._quotas.set_policies(policies)
 
     def run(self) -> None:
         """Carry out all that waits."""
         while self._queue:
             self._dispatch(*self._queue.popleft())
 
-    def _dispatch(self, running: Running, command: commands.Command) -> None:
+    def _dispatch(self, running: Running, command: commands.Command, again: bool) -> None:
         if running.dropped:
             return
         try:
-            self._carry_out(running, command)
+            self._carry_out(running, command, again=again)
         except errors.Unavailable as error:
             _LOG.warning("%s waits for a store: %s", running.execution, error)
             if isinstance(command, commands.StartAttempt):
                 self._delayed.add((running.id, command.node, command.attempt))
-            self._timers.after(patience.LONGEST, lambda: self.add(running, command))
+            self._timers.after(patience.LONGEST, lambda: self.add(running, command, again=again))
         except Exception as error:  # One execution's trouble must not be another's.
             self._fail(running, error)
 
-    def _carry_out(self, running: Running, command: commands.Command) -> None:
+    def _carry_out(self, running: Running, command: commands.Command, *, again: bool) -> None:
         nodes = running.state.nodes
         match command:
             case commands.StartAttempt(number, attempt):
-                self._start(running, nodes[number], attempt)
+                self._start(running, nodes[number], attempt, again=again)
             case commands.AbortAttempt(number, attempt, reason):
                 self._abort(running, nodes[number], attempt, reason)
             case commands.ForgetAttempt(number, attempt):
@@ -124,16 +137,18 @@ class Dispatcher:
         else:
             self._happened(running, events.TimerFired(clock.now(), number, timer))
 
-    def _start(self, running: Running, node: Node, attempt: int) -> None:
+    def _start(self, running: Running, node: Node, attempt: int, *, again: bool) -> None:
         place = (running.id, node.number, attempt)
         if node.phase.is_terminal or node.attempt.number != attempt or node.attempt.is_terminal:
             self._delayed.discard(place)
             return
         inputs = self._inputs.of(running, node)
-        request = requests.build(self._settings, running, node, attempt, inputs, put=self._put)
-        self._reserve(running, node)
+        policies = self._quotas.policies
+        request = requests.build(self._settings, policies, running, node, attempt, inputs, put=self._put)
+        if self._quotas.opens(running, node, request, again=again):
+            self._reserve(running, node)
+            self._executors.of(node.template.type).start(request)
         self._delayed.discard(place)
-        self._executors.of(node.template.type).start(request)
 
     def _reserve(self, running: Running, node: Node) -> None:
         """Prolong the right to compute the node's cached outputs from now on, if it has to have it."""
@@ -149,9 +164,13 @@ class Dispatcher:
             self._delayed.discard(place)
             self._happened(running, events.AttemptAborted(clock.now(), node.number, attempt, reason))
             return
+        if self._quotas.withdraw(running, node, attempt):
+            self._happened(running, events.AttemptAborted(clock.now(), node.number, attempt, reason))
+            return
         self._executors.of(node.template.type).abort(running.key(node, attempt), reason)
 
     def _forget(self, running: Running, node: Node, attempt: int) -> None:
+        self._quotas.leave(running, node, attempt)
         self._executors.of(node.template.type).forget(running.key(node, attempt))
         if node.is_dynamic and not node.phase.is_terminal:
             self._reserve(running, node)  # Its outputs are yet to come; after a restart nobody holds it.

@@ -13,13 +13,14 @@ import queue
 import threading
 import time
 
-from sandbox.propeller import memoization
+from sandbox.propeller import memoization, policies
 from sandbox.propeller.core.events import BadEvent
 from sandbox.propeller.core.graph import BadGraph
 from sandbox.propeller.core_loop import CoreLoop
 from sandbox.propeller.loading import Loader
+from sandbox.propeller.policies import Policies
 from sandbox.propeller.settings import EngineSettings
-from sandbox.store import errors, executions, leases
+from sandbox.store import attributes, errors, executions, leases
 from sandbox.store.database import Database, Listener
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Leasing:
         self._listener: Listener | None = None
         self._again: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._generation = 0
+        self._policies: Policies | None = None
 
     def run(self) -> None:
         """Turn until `stop`."""
@@ -51,7 +53,10 @@ class Leasing:
                 if everything:
                     next_look = time.monotonic() + self._settings.heartbeat_seconds
                 self.turn(asked, everything=everything)
-                asked = {int(text) for text in listener.wait(next_look - time.monotonic()) if text.isdigit()}
+                told = listener.wait(next_look - time.monotonic())
+                asked = {int(text) for text in told if text.isdigit()}
+                if attributes.NEWS in told:
+                    self._learn()
                 asked |= self._to_reload()
             except errors.Unavailable as error:
                 _LOG.warning("no leases can be taken or renewed now: %s", error)
@@ -76,6 +81,7 @@ class Leasing:
         """Look at the executions that were announced, or at all. Raises store.errors.Unavailable."""
         held = self._core.holdings.held()
         if everything:
+            self._learn()
             self._renew(held)
             self._look(held)
             self._claim(None)
@@ -83,6 +89,14 @@ class Leasing:
             self._look(asked & held)
             if asked - held:
                 self._claim(asked - held)
+
+    def _learn(self) -> None:
+        """Read what administrators set, and hand it on if it changed."""
+        with self._database.reading() as connection:
+            found = policies.load(connection)
+        if found != self._policies:
+            self._policies = found
+            self._core.set_policies(found)
 
     def _listen(self) -> Listener:
         if self._listener is None:

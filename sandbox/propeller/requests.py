@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from flyteidl.core import literals_pb2, security_pb2, tasks_pb2, workflow_pb2
+from flyteidl.core import literals_pb2, security_pb2, tasks_pb2
 
 from sandbox.executors import secrets
 from sandbox.executors.api import TaskRequest
 from sandbox.idl import names, paths
 from sandbox.idl.identifiers import EntityId
-from sandbox.propeller import offloading
+from sandbox.propeller import clock, offloading, overrides
 from sandbox.propeller.core.state import Node
+from sandbox.propeller.policies import Policies
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
 
 _NO_CHECKPOINT = '""'
-_RESOURCES = {
-    "cpu": tasks_pb2.Resources.CPU,
-    "memory": tasks_pb2.Resources.MEMORY,
-    "gpu": tasks_pb2.Resources.GPU,
-    "ephemeral_storage": tasks_pb2.Resources.EPHEMERAL_STORAGE,
-}
 
 
 def build(
     settings: EngineSettings,
+    policies: Policies,
     running: Running,
     node: Node,
     attempt: int,
@@ -38,7 +34,12 @@ def build(
 
     `put` writes the task's template, should its command ask for it.
     """
-    template = effective(node.template, node.spec.proto.task_node.overrides, settings.default_requests)
+    template = overrides.effective(
+        node.template,
+        node.spec.proto.task_node.overrides,
+        settings.default_requests,
+        policies.task_resources(running.scope),
+    )
     execution = running.execution
     unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
     raw_prefix = paths.raw_output_prefix(running.raw_data, unique_name)
@@ -59,6 +60,7 @@ def build(
         secrets=secrets.requested(template.security_context, running.spec.security_context),
         task_template=lambda: _store_template(put, running.places.task_template(node), template),
         interruptible=node.attempts[attempt].interruptible,
+        start_by=start_by(running, node, attempt),
         timeout=timedelta(microseconds=node.spec.timeout) if node.spec.timeout else None,
         array_index=node.index if node.index >= 0 and not node.spec.own_inputs else None,
         identity=_identity(running),
@@ -70,54 +72,9 @@ def _store_template(put: Callable[[str, bytes], object], uri: str, template: tas
     return uri
 
 
-def effective(
-    template: tasks_pb2.TaskTemplate,
-    overrides: workflow_pb2.TaskNodeOverrides,
-    defaults: Mapping[str, str],
-) -> tasks_pb2.TaskTemplate:
-    """The template with the node's overrides and the platform's defaults: the same object if nothing changes.
-
-    An overriding resource replaces the task's; a request without a limit is its own limit, and the other way
-    round.
-    """
-    if not template.HasField("container"):
-        return template
-    resources = _resources(template.container.resources, overrides.resources, defaults)
-    image = overrides.container_image or template.container.image
-    changed = resources != template.container.resources or image != template.container.image
-    if not (changed or overrides.HasField("extended_resources") or overrides.HasField("pod_template")):
-        return template
-    merged = tasks_pb2.TaskTemplate()
-    merged.CopyFrom(template)
-    merged.container.resources.CopyFrom(resources)
-    merged.container.image = image
-    if overrides.HasField("extended_resources"):
-        merged.extended_resources.MergeFrom(overrides.extended_resources)
-    if overrides.HasField("pod_template"):
-        merged.k8s_pod.CopyFrom(overrides.pod_template)
-    return merged
-
-
-def _resources(
-    own: tasks_pb2.Resources, over: tasks_pb2.Resources, defaults: Mapping[str, str]
-) -> tasks_pb2.Resources:
-    requests = {entry.name: entry.value for entry in own.requests}
-    limits = {entry.name: entry.value for entry in own.limits}
-    requests.update((entry.name, entry.value) for entry in over.requests)
-    limits.update((entry.name, entry.value) for entry in over.limits)
-    for name, value in requests.items():
-        limits.setdefault(name, value)
-    for name, value in limits.items():
-        requests.setdefault(name, value)
-    for word, value in defaults.items():
-        requests.setdefault(_RESOURCES[word], value)
-    return tasks_pb2.Resources(requests=_entries(requests), limits=_entries(limits))
-
-
-def _entries(
-    values: Mapping[tasks_pb2.Resources.ResourceName, str],
-) -> list[tasks_pb2.Resources.ResourceEntry]:
-    return [tasks_pb2.Resources.ResourceEntry(name=name, value=values[name]) for name in sorted(values)]
+def start_by(running: Running, node: Node, attempt: int) -> datetime:
+    """Until when the attempt should have started: who waits, waits in this order."""
+    return clock.moment(node.attempts[attempt].created_at) + running.budget
 
 
 def _previous_checkpoint(running: Running, node: Node, attempt: int) -> str:

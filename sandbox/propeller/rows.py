@@ -262,9 +262,7 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
     return closure
 
 
-def _task_metadata(
-    running: Running, node: Node, attempt: Attempt
-) -> event_pb2.TaskExecutionMetadata:
+def _task_metadata(running: Running, node: Node, attempt: Attempt) -> event_pb2.TaskExecutionMetadata:
     instance = event_pb2.TaskExecutionMetadata.DEFAULT
     if attempt.interruptible:
         instance = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE

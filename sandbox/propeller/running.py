@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 
 from flyteidl.admin import execution_pb2
 
-from sandbox.idl import paths
+from sandbox.idl import paths, quality
 from sandbox.idl.identifiers import AttemptKey, ExecutionId
 from sandbox.propeller.core import commands
 from sandbox.propeller.core.state import Node, State
 from sandbox.propeller.places import Places
 from sandbox.propeller.source import Source
+from sandbox.store import attributes
 from sandbox.store.leases import Leased
 
 
@@ -79,6 +81,18 @@ class Running:
             "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
             "FLYTE_INTERNAL_EXECUTION_WORKFLOW": workflow,
         }
+
+    @cached_property
+    def budget(self) -> timedelta:
+        """How long its attempts may wait before they start."""
+        template = self.state.graph.workflows[0].template
+        return quality.budget(self.spec.quality_of_service, template.metadata.quality_of_service)
+
+    @cached_property
+    def scope(self) -> attributes.Scope:
+        """Where it belongs, for what administrators set."""
+        execution = self.execution
+        return attributes.Scope(execution.project, execution.domain, self.workflow_name)
 
     @cached_property
     def workflow_name(self) -> str:

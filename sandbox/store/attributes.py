@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from sandbox.store import tables
+from sandbox.store import database, executions, tables
 from sandbox.store.database import Connection
 
 
@@ -51,6 +51,25 @@ _SELECT = sa.select(
 )
 
 
+NEWS = "attributes"
+"""What is told on the channel of the executions when attributes were set or deleted."""
+
+
+def covers(wide: Scope, narrow: Scope) -> bool:
+    """Whether what is set for one scope holds in another, unless something more specific is set."""
+    return (
+        wide.project in ("", narrow.project)
+        and wide.domain in ("", narrow.domain)
+        and wide.workflow in ("", narrow.workflow)
+        and wide.launch_plan in ("", narrow.launch_plan)
+    )
+
+
+def weight(scope: Scope) -> tuple[bool, bool, bool, bool]:
+    """Greater for the more specific."""
+    return (scope.launch_plan != "", scope.workflow != "", scope.project != "", scope.domain != "")
+
+
 def put(connection: Connection, resource_type: int, scope: Scope, attributes: bytes) -> None:
     """Set the attributes of a scope, in place of what was there."""
     insert = pg.insert(_T).values(
@@ -66,6 +85,7 @@ def put(connection: Connection, resource_type: int, scope: Scope, attributes: by
             constraint=_T.primary_key, set_={"attributes": attributes, "updated_at": sa.func.now()}
         )
     )
+    database.notify(connection, executions.CHANNEL, NEWS)
 
 
 def find(connection: Connection, resource_type: int, scope: Scope) -> Attributes | None:
@@ -98,12 +118,14 @@ def most_specific(connection: Connection, resource_type: int, scope: Scope) -> A
 
 def delete(connection: Connection, resource_type: int, scope: Scope) -> bool:
     """Remove what was set for exactly this scope; False if nothing was."""
+    database.notify(connection, executions.CHANNEL, NEWS)
     return connection.execute(sa.delete(_T).where(*_exactly(resource_type, scope))).rowcount > 0
 
 
-def list_all(connection: Connection, resource_type: int) -> list[Attributes]:
-    """Everything set for one kind of resource."""
-    statement = _SELECT.where(_T.c.resource_type == resource_type).order_by(
+def list_all(connection: Connection, *resource_types: int) -> list[Attributes]:
+    """Everything set for these kinds of resources."""
+    statement = _SELECT.where(_T.c.resource_type.in_(resource_types)).order_by(
+        _T.c.resource_type,
         _T.c.project, _T.c.domain, _T.c.workflow, _T.c.launch_plan
     )
     return [_from_row(row) for row in connection.execute(statement)]

@@ -73,7 +73,7 @@ WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING {_FACTS}
+RETURNING {_FACTS}, priority
 """
 
 _LOOK = f"""
@@ -127,7 +127,8 @@ def claim(
         "limit": limit,
     }
     rows = connection.exec_driver_sql(_CLAIM, arguments)
-    return sorted((_from_row(row) for row in rows), key=lambda leased: leased.id)
+    first = sorted(rows, key=lambda row: (-row[-1], row[0]))
+    return [_from_row(row[:-1]) for row in first]
 
 
 def look_at(connection: Connection, execution: ExecutionId) -> Leased:

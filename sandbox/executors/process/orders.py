@@ -60,6 +60,7 @@ def build(
         code=str(environment.root) if environment.root is not None else None,
         timeout=request.timeout.total_seconds() if request.timeout is not None else None,
         memory_limit=container.memory_limit if settings.enforce_limits else None,
+        start_by=request.start_by.timestamp() if request.start_by is not None else 0.0,
         secrets={path: base64.b64encode(value).decode() for path, value in granted.files.items()} or None,
     )
 

@@ -89,7 +89,7 @@ class AttemptUpdated:
     node: int
     attempt: int
     phase: str
-    """A `core.TaskExecution.Phase` name: QUEUED, INITIALIZING, RUNNING."""
+    """A `core.TaskExecution.Phase` name: QUEUED, WAITING_FOR_RESOURCES, INITIALIZING, RUNNING."""
     version: int = 0
     reason: str = ""
     logs: tuple[tuple[str, str], ...] = ()

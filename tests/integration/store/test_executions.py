@@ -8,7 +8,16 @@ import pytest
 from flyteidl.core import identifier_pb2
 
 from sandbox.idl.identifiers import ExecutionId, UniqueNodeId
-from sandbox.store import attributes, errors, executions, node_executions, signals, tables, task_executions
+from sandbox.store import (
+    attributes,
+    errors,
+    executions,
+    leases,
+    node_executions,
+    signals,
+    tables,
+    task_executions,
+)
 from sandbox.store.attributes import Scope
 from sandbox.store.database import Connection, Database
 from sandbox.store.listing import Listing, SortBy
@@ -269,3 +278,31 @@ def test_the_most_specific_attributes_hold(database: Database) -> None:
         replaced = attributes.find(connection, 1, scopes[b"project"])
         assert replaced is not None
         assert replaced.attributes == b"new"
+
+
+def test_the_most_urgent_executions_are_claimed_first_and_equals_as_they_came(database: Database) -> None:
+    with database.transaction() as connection:
+        workflow = rows.add_workflow(connection, "w")
+        for name, priority in (("low", -30), ("usual", -10), ("as-usual", -10), ("high", -1)):
+            rows.add_execution(connection, workflow, name, priority=priority)
+
+    def claim(limit: int) -> list[str]:
+        with database.reading() as connection:
+            claimed = leases.claim(connection, "me", seconds=30, held=held, limit=limit)
+        held.extend(leased.id for leased in claimed)
+        return [leased.execution.name for leased in claimed]
+
+    held: list[int] = []
+    assert claim(2) == ["high", "usual"]
+    assert claim(2) == ["as-usual", "low"]
+
+
+def test_attributes_are_announced_when_they_change(database: Database) -> None:
+    listener = database.listen(executions.CHANNEL)
+    with database.transaction() as connection:
+        attributes.put(connection, 1, Scope("flytesnacks"), b"")
+    assert listener.wait(5) == [attributes.NEWS]
+    with database.transaction() as connection:
+        assert attributes.delete(connection, 1, Scope("flytesnacks"))
+    assert listener.wait(5) == [attributes.NEWS]
+    listener.close()

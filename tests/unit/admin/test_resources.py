@@ -10,8 +10,9 @@ from flyteidl.core import tasks_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.admin import errors, quantities, resources
+from sandbox.admin import errors, resources
 from sandbox.admin.settings import PlatformResources
+from sandbox.idl import quantities
 
 Resources = tasks_pb2.Resources
 CPU, GPU, MEMORY = Resources.CPU, Resources.GPU, Resources.MEMORY

@@ -127,6 +127,7 @@ def world(seed: int, size: int, *, fail_fast: bool | None = None, order: int = 0
     arguments: dict[str, object] = {
         "max_parallelism": chance.choice([0, 1, 2, 25]),
         "retry_delay": chance.choice([0, 1000]),
+        "waits": chance.choice([0.0, 0.3]),
         **more,
     }
     return World(

@@ -17,6 +17,7 @@ from sandbox.idl.identifiers import ExecutionId
 from sandbox.propeller.core import commands, events, machine
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import ClosureGraph, NodeKind
+from sandbox.propeller.core.kinds.task import WAITING
 from sandbox.propeller.core.state import Node, Parameters, State, snapshot
 from tests.unit.propeller import invariants
 
@@ -35,6 +36,8 @@ class World:
     """What comes of an attempt or a child execution."""
     max_parallelism: int = 25
     retry_delay: int = 0
+    waits: float = 0.0
+    """How often there is no room for an attempt at first."""
     crashes: float = 0.0
     repeats: float = 0.0
     cached: frozenset[str] = frozenset()
@@ -138,6 +141,8 @@ class World:
             return
         assert not was_terminal
         self.pending.append(event)
+        if isinstance(event, events.AttemptUpdated) and event.phase == WAITING:
+            self.mail.append(events.AttemptUpdated(self.now(), event.node, event.attempt, "QUEUED", 2))
         for command in wanted:
             self.take(command)
         if self.watchful:
@@ -205,6 +210,10 @@ class World:
 
     def start(self, node: Node, attempt: int) -> None:
         key = (node.unique_id, attempt)
+        if node.attempts[attempt].is_terminal:  # aborted while it waited, after it had been asked for again
+            return
+        if self.has_to_wait(node, key):
+            return
         assert key not in self.incarnation, f"{key} started twice by one engine"
         self.incarnation.add(key)
         assert not self.state.is_terminal
@@ -220,6 +229,19 @@ class World:
             self.report_abort(node, attempt)
         else:
             self.mail.append(self.end(node, attempt))
+
+    def has_to_wait(self, node: Node, key: tuple[str, int]) -> bool:
+        """Whether a quota has no room for an attempt; then it has a little later, which is told once."""
+        if node.spec.kind not in ATTEMPTING or key in self.known:
+            return False
+        attempt = node.attempts[key[1]]
+        if attempt.phase == WAITING:  # after a restart
+            self.mail.append(events.AttemptUpdated(self.now(), node.number, key[1], "QUEUED", 2))
+            return True
+        if attempt.version or self.chance.random() >= self.waits:
+            return False
+        self.mail.append(events.AttemptUpdated(self.now(), node.number, key[1], WAITING, 1))
+        return True
 
     def check_limits(self, node: Node, key: tuple[str, int]) -> None:
         """Elements count against their array's limit, anything else against the execution's."""
@@ -250,7 +272,7 @@ class World:
 
     def abort(self, node: Node, attempt: int) -> None:
         key = (node.unique_id, attempt)
-        if self.known.get(key) == "running":
+        if self.known.get(key) == "running" or (node.spec.kind in ATTEMPTING and key not in self.known):
             self.known[key] = "aborted"
         self.report_abort(node, attempt)
 

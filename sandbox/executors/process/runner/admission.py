@@ -1,8 +1,11 @@
-"""Which order starts when: in the order of arrival, so many at once as the machine bears."""
+"""Which order starts when: so many at once as the machine bears, the earliest deadline first, and among
+equals the first to come.
+"""
 
 from __future__ import annotations
 
-import collections
+import heapq
+import itertools
 import time
 import typing
 
@@ -26,7 +29,9 @@ class Admission:
         self._timers = clock
         self._running = running
         self._start = start
-        self._queue: collections.deque[protocol.Order] = collections.deque()
+        self._queue: list[tuple[float, int, protocol.Order]] = []
+        """A heap: deadline, order of arrival."""
+        self._arrivals = itertools.count()
         self._starving = False
         self._closed = False
         self.last_start = time.monotonic()
@@ -37,15 +42,16 @@ class Admission:
 
     def add(self, order: protocol.Order) -> None:
         """Let an order start at once if there is room, else in its turn."""
-        self._queue.append(order)
+        heapq.heappush(self._queue, (order.start_by, next(self._arrivals), order))
         self.admit()
 
     def remove(self, directory: str) -> protocol.Order | None:
         """Take an attempt's order out of the queue; `None` if it does not wait."""
-        for order in self._queue:
-            if order.directory == directory:
-                self._queue.remove(order)
-                return order
+        for entry in self._queue:
+            if entry[2].directory == directory:
+                self._queue.remove(entry)
+                heapq.heapify(self._queue)
+                return entry[2]
         return None
 
     def close(self) -> None:
@@ -69,4 +75,4 @@ class Admission:
 
     def _start_next(self) -> None:
         self.last_start = time.monotonic()
-        self._start(self._queue.popleft())
+        self._start(heapq.heappop(self._queue)[2])

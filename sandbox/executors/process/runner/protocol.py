@@ -70,6 +70,8 @@ class Order(typing.NamedTuple):
     """Seconds."""
     memory_limit: int | None
     """Bytes; over it the attempt is ended. `None`: only measured."""
+    start_by: float = 0.0
+    """Seconds since the epoch: of those that wait, the earliest starts first."""
     secrets: dict[str, str] | None = None
     """Files for the attempt's eyes only: relative path → base64."""
 

@@ -21,7 +21,10 @@ from sandbox.propeller.core.step import Step
 ACTIVE_DEADLINE = "active"
 _RETRY = "retry-"
 """And the number of the attempt that begins then."""
-_ORDER = {"QUEUED": 0, "WAITING_FOR_RESOURCES": 0, "INITIALIZING": 1, "RUNNING": 2}
+WAITING = "WAITING_FOR_RESOURCES"
+"""The phase of an attempt that was not given to an executor, since there is no room for it now. QUEUED again,
+it is to be started."""
+_ORDER = {"QUEUED": 0, WAITING: 0, "INITIALIZING": 1, "RUNNING": 2}
 
 
 class TaskKind:
@@ -74,6 +77,8 @@ class TaskKind:
         """The attempt moved on: phases only go forward, a version only grows within its phase."""
         attempt = node.attempt
         if event.phase != attempt.phase:
+            if attempt.phase == WAITING and event.phase == "QUEUED":
+                step.emit(commands.StartAttempt(node.number, attempt.number))
             attempt.phase = event.phase
             if event.phase == "RUNNING":
                 attempt.started_at = event.at

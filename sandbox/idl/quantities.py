@@ -6,6 +6,7 @@ Source of the grammar: `k8s.io/apimachinery/pkg/api/resource`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?", re.ASCII)
@@ -33,3 +34,19 @@ def parse(text: str) -> Decimal:
     if exponent:
         return value.scaleb(max(-_MAX_EXPONENT, min(int(exponent), _MAX_EXPONENT)))
     return value
+
+
+def exceeds(text: str, most: str) -> bool:
+    """Whether one quantity is more than another; what is none exceeds nothing."""
+    try:
+        return parse(text) > parse(most)
+    except NotAQuantity:
+        return False
+
+
+def total(texts: Iterable[str]) -> str:
+    """The sum of quantities as a plain number; a single one stays as it is written."""
+    several = list(texts)
+    if len(several) == 1:
+        return several[0]
+    return f"{sum((parse(text) for text in several), Decimal(0)):f}"
