@@ -68,10 +68,12 @@ def teardown(name: str, volume: bool = False, *, timeout: float = 30.0) -> Stopp
 
 def end_processes(state: SandboxState, *, timeout: float) -> tuple[str, ...]:
     """End everything that belongs to the sandbox, with a supervisor or without; returns what it was."""
+    from sandbox.executors.docker import shutdown as containers  # noqa: PLC0415 - as below
     from sandbox.executors.process import shutdown as runners  # noqa: PLC0415 - brings protobuf; `start` needs none
 
     ended = _end_components(state, timeout)
     ended += [f"runner {pid}" for pid in runners.stop_runners(state.tasks, timeout=min(timeout, 10.0))]
+    ended += [f"container {name}" for name in containers.remove_containers(state.tasks)]
     strays = processes.with_environment(f"SANDBOX_STATE={state.root}")
     processes.end(strays, grace=2.0)
     ended += [f"process {identity.pid}" for identity in strays]

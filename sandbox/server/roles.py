@@ -23,6 +23,7 @@ from sandbox.console import app as console_app
 from sandbox.console.settings import ConsoleSettings
 from sandbox.executors.agent.executor import ConnectorExecutor
 from sandbox.executors.agent.settings import ConnectorSettings
+from sandbox.executors.docker.executor import DockerExecutor
 from sandbox.executors.echo import EchoExecutor
 from sandbox.executors.process import orders
 from sandbox.executors.process.executor import ProcessExecutor
@@ -70,13 +71,14 @@ class ControlPlane:
         )
         self._objects = object_store(config)
         self._processes = ProcessExecutor(process_settings(config))
+        self._containers = DockerExecutor(process_settings(config), self._objects)
         self._engine = Engine(
             engine_settings(config),
             self._database,
             self._objects,
             ExecutorRegistry(
                 ConnectorExecutor(connector_settings(config), self._objects, behind=self._processes),
-                {"echo": EchoExecutor(self._objects)},
+                {"echo": EchoExecutor(self._objects), "raw-container": self._containers},
             ),
         )
         self._scheduler = Scheduler(self._database, f"unix:{self._grpc_socket}")
@@ -139,6 +141,7 @@ class ControlPlane:
         self._health.stop()
         self._engine.stop()
         self._processes.close()
+        self._containers.close()
         self._database.close()
         for socket in (self._grpc_socket, self._http_socket):
             socket.unlink(missing_ok=True)

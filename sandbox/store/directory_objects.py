@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,10 +67,31 @@ class DirectoryObjectStore:
                 if self._sidecars:
                     self._describe(sidecar, data)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise errors.Conflict(
-                f"The object {uri} can't be written: a part of its path is an object, or it is a folder "
-                "of objects itself. Choose another key."
-            ) from error
+            raise _conflict(uri) from error
+        except OSError as error:
+            raise _unavailable("written", uri, error) from error
+
+    def download(self, uri: str, path: Path) -> None:
+        source = self._path(addresses.parse(uri))
+        if not _is_file(source):
+            raise errors.ObjectNotFound(f"There is no object {uri}.")
+        try:
+            shutil.copyfile(source, path)
+        except OSError as error:
+            raise _unavailable("read", uri, error) from error
+
+    def upload(self, path: Path, uri: str) -> None:
+        """Copied beside the object first; a sidecar would need a digest, so there is none."""
+        address = addresses.parse(uri)
+        target = self._path(address)
+        try:
+            temporary = self._write_beside(target, b"")
+            shutil.copyfile(path, temporary)
+            with self._locks[hash(target) % _LOCKS]:
+                _remove(self._sidecar(address))
+                _replace(temporary, target)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise _conflict(uri) from error
         except OSError as error:
             raise _unavailable("written", uri, error) from error
 
@@ -266,6 +288,13 @@ def _md5_of_file(path: str) -> str:
         while chunk := file.read(_READ_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _conflict(uri: str) -> errors.Conflict:
+    return errors.Conflict(
+        f"The object {uri} can't be written: a part of its path is an object, or it is a folder of objects "
+        "itself. Choose another key."
+    )
 
 
 def _unavailable(done: str, uri: str, error: OSError) -> errors.StoreError:

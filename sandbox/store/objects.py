@@ -8,6 +8,7 @@ signs URLs by which clients upload and download without credentials.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from sandbox.store.directory_objects import DirectoryObjectStore
@@ -35,6 +36,12 @@ class ObjectStore(Protocol):
 
     def put(self, uri: str, data: bytes) -> None:
         """Write the whole object, in place of what was there; readers see the old or the new one."""
+
+    def download(self, uri: str, path: Path) -> None:
+        """Write the object to a file, however large it is; `ObjectNotFound`."""
+
+    def upload(self, path: Path, uri: str) -> None:
+        """Write a file's content as the object, as `put` does."""
 
     def exists(self, uri: str) -> bool:
         """Whether there is such an object."""

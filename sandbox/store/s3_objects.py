@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ class _Client(Protocol):
 
     def get_object(self, bucket_name: str, object_name: str) -> Any: ...
     def put_object(self, bucket_name: str, object_name: str, data: Any, length: int) -> Any: ...
+    def fget_object(self, bucket_name: str, object_name: str, file_path: str) -> Any: ...
+    def fput_object(self, bucket_name: str, object_name: str, file_path: str) -> Any: ...
     def stat_object(self, bucket_name: str, object_name: str) -> Any: ...
     def list_objects(self, bucket_name: str, prefix: str, recursive: bool) -> Any: ...
     def remove_object(self, bucket_name: str, object_name: str) -> None: ...
@@ -49,6 +52,16 @@ class S3ObjectStore:
         address = addresses.parse(uri)
         with self._errors(uri):
             self._client.put_object(address.bucket, address.key, io.BytesIO(data), len(data))
+
+    def download(self, uri: str, path: Path) -> None:
+        address = addresses.parse(uri)
+        with self._errors(uri):
+            self._client.fget_object(address.bucket, address.key, str(path))
+
+    def upload(self, path: Path, uri: str) -> None:
+        address = addresses.parse(uri)
+        with self._errors(uri):
+            self._client.fput_object(address.bucket, address.key, str(path))
 
     def exists(self, uri: str) -> bool:
         return self.head(uri) is not None

@@ -17,6 +17,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+from sandbox.executors.api import LogLink
 from sandbox.executors.process.runner import records
 from sandbox.idl.identifiers import AttemptKey
 
@@ -31,6 +32,13 @@ def attempt_directory(tasks_root: Path, key: AttemptKey) -> Path:
 def log_path(tasks_root: Path, key: AttemptKey) -> Path:
     """Where the attempt's stdout and stderr are, live. The file is absent until the attempt started."""
     return attempt_directory(tasks_root, key) / records.LOG
+
+
+def log_link(prefix: str, key: AttemptKey) -> LogLink:
+    """Where people read the attempt's log: `<prefix>/<project>/<domain>/<execution>/<node>/<attempt>`."""
+    execution = key.execution
+    parts = (execution.project, execution.domain, execution.name, str(key.node), str(key.attempt))
+    return LogLink("Logs", "/".join((prefix, *(quote(part, safe="") for part in parts))))
 
 
 def read_marker(directory: Path) -> records.Marker | None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sandbox.executors import containers, rendering, secrets
-from sandbox.executors.api import AttemptError, AttemptPhase, AttemptUpdate, LogLink, Sink, TaskRequest
+from sandbox.executors.api import AttemptError, AttemptPhase, AttemptUpdate, Sink, TaskRequest
 from sandbox.executors.process import attempts, environments, failures, links, orders
 from sandbox.executors.process.runner import protocol, records
 from sandbox.executors.process.settings import ProcessSettings
@@ -284,6 +283,7 @@ class ProcessExecutor:
             raise RuntimeError(
                 "the process executor was used before connect() named a receiver of its updates"
             )
+        link = (self._settings.log_url_prefix, attempt.key)
         self._sink(
             AttemptUpdate(
                 key=attempt.key,
@@ -291,17 +291,11 @@ class ProcessExecutor:
                 occurred_at=occurred_at or datetime.now(UTC),
                 error=error,
                 reason=reason,
-                logs=(self._log_link(attempt.key),) if attempt.running_told else (),
+                logs=(attempts.log_link(*link),) if attempt.running_told else (),
                 peak_memory=peak_memory,
                 memory_limit=attempt.memory_limit,
             )
         )
-
-    def _log_link(self, key: AttemptKey) -> LogLink:
-        execution = key.execution
-        parts = (execution.project, execution.domain, execution.name, str(key.node), str(key.attempt))
-        path = "/".join(quote(part, safe="") for part in parts)
-        return LogLink("Logs", f"{self._settings.log_url_prefix}/{path}")
 
     def _clean(self) -> None:
         while (order := self._to_clean.get()) is not None:

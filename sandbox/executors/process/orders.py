@@ -83,10 +83,15 @@ def environment_of(
     env.update(environment.env)
     env.update(container.env)
     env.update(request.env)
-    if request.array_index is not None:
-        env[_ARRAY_INDEX_NAME] = _ARRAY_INDEX
-        env[_ARRAY_INDEX] = str(request.array_index)
+    env.update(array_index(request))
     return env
+
+
+def array_index(request: TaskRequest) -> dict[str, str]:
+    """How an element of an array node finds its place in the list."""
+    if request.array_index is None:
+        return {}
+    return {_ARRAY_INDEX_NAME: _ARRAY_INDEX, _ARRAY_INDEX: str(request.array_index)}
 
 
 def _grant(request: TaskRequest, settings: ProcessSettings, directory: Path) -> secrets.Grant:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,19 @@ def test_objects_are_put_replaced_found_and_deleted(store: ObjectStore, prefix: 
     store.delete(uri)
     store.delete(uri)
     assert not store.exists(uri)
+
+
+def test_objects_come_from_files_and_go_to_files(store: ObjectStore, prefix: str, tmp_path: Path) -> None:
+    path, back = tmp_path / "there", tmp_path / "back"
+    path.write_bytes(b"x" * 3_000_000)
+    for _ in range(2):
+        store.upload(path, f"{prefix}/folder/file")
+    assert store.get(f"{prefix}/folder/file") == path.read_bytes()
+    store.download(f"{prefix}/folder/file", back)
+    assert back.read_bytes() == path.read_bytes()
+    for missing in ("folder", "folder/nothing"):
+        with pytest.raises(errors.ObjectNotFound):
+            store.download(f"{prefix}/{missing}", back)
 
 
 def test_a_folder_is_no_object(store: ObjectStore, prefix: str) -> None:

@@ -1,0 +1,3 @@
+"""The executors' pure parts."""
+
+from __future__ import annotations
