@@ -169,7 +169,13 @@ class Client:
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
 
     def create_execution(
-        self, plan: str, version: str, inputs: literals_pb2.LiteralMap, *, max_parallelism: int = 0
+        self,
+        plan: str,
+        version: str,
+        inputs: literals_pb2.LiteralMap,
+        *,
+        max_parallelism: int = 0,
+        name: str = "",
     ) -> ExecutionProto:
         spec = execution_pb2.ExecutionSpec(
             launch_plan=identifier_pb2.Identifier(
@@ -182,7 +188,7 @@ class Client:
             max_parallelism=max_parallelism,
         )
         request = execution_pb2.ExecutionCreateRequest(
-            project=PROJECT, domain=DOMAIN, spec=spec, inputs=inputs
+            project=PROJECT, domain=DOMAIN, name=name, spec=spec, inputs=inputs
         )
         return self.admin.CreateExecution(request).id
 

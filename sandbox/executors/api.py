@@ -13,10 +13,10 @@ by the executor until `forget`, so that a control plane killed in between finds 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from flyteidl.core import literals_pb2, security_pb2, tasks_pb2
 
@@ -158,3 +158,15 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop reporting. Running attempts go on and are found again by the next `start` for their key."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """What an executor has too whose attempts leave something behind until they are forgotten.
+
+    An engine that dies between the end of an execution and the last `forget` can't say it later, for an
+    execution that is over is nobody's. So a new engine asks once what is still remembered.
+    """
+
+    def remembered(self) -> Iterable[AttemptKey]:
+        """The attempts of which more than a log is left. May take long; asked on a thread of its own."""

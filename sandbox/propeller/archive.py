@@ -31,18 +31,18 @@ class Archive:
     """Reads what an engine with these settings wrote."""
 
     def __init__(self, settings: EngineSettings, database: Database, objects: ObjectStore) -> None:
+        self.database = database
         self._settings = settings
-        self._database = database
         self._objects = objects
 
     def ended(self) -> list[ExecutionId]:
         """All executions that are over, oldest first. Raises Unavailable."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return leases.ended(connection)
 
     def history(self, execution: ExecutionId) -> History:
         """An execution's history as it is now. Raises NotFound, Unavailable, BadHistory."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             return self._history(connection, leases.look_at(connection, execution))
 
     def audit(self, execution: ExecutionId) -> list[str]:
@@ -51,7 +51,7 @@ class Archive:
 
         Of an execution that runs, rows of arrays may be a moment behind.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             projected.hold_still(connection)
             leased = leases.look_at(connection, execution)
             history = self._history(connection, leased)

@@ -15,6 +15,7 @@ from sandbox.propeller.leasing import Leasing
 from sandbox.propeller.loading import Loader
 from sandbox.propeller.registry import ExecutorRegistry
 from sandbox.propeller.settings import EngineSettings
+from sandbox.propeller.sweeping import Sweeper
 from sandbox.store import errors, leases
 from sandbox.store.database import Database
 from sandbox.store.objects import ObjectStore
@@ -34,6 +35,7 @@ class Engine:
         self._core = CoreLoop(settings, database, objects, executors)
         self._leasing = Leasing(settings, database, Loader(settings, database, objects), self._core)
         self._core.reload = self._leasing.reload
+        self._sweeper = Sweeper(database, executors, delay=settings.sweep_delay_seconds)
         self._threads = [
             threading.Thread(target=self._core.run, name="propeller-core", daemon=True),
             threading.Thread(target=self._leasing.run, name="propeller-leasing", daemon=True),
@@ -45,6 +47,7 @@ class Engine:
             executor.connect(self._core.sink)
         for thread in self._threads:
             thread.start()
+        self._sweeper.start()
 
     def is_alive(self) -> bool:
         """Whether both threads are at work."""
@@ -52,6 +55,7 @@ class Engine:
 
     def stop(self) -> None:
         """Commit what is known, release the leases, end the threads. What runs goes on and is found again."""
+        self._sweeper.stop()
         self._leasing.stop()
         self._core.stop()
         for thread in self._threads:

@@ -62,6 +62,10 @@ class Leasing:
                 _LOG.warning("no leases can be taken or renewed now: %s", error)
                 next_look = 0.0
                 self._stopping.wait(_RETRY_SECONDS)
+            except Exception:  # Without this thread nothing would be claimed any more: say so, and go on.
+                _LOG.exception("a turn of the leasing thread failed")
+                next_look = 0.0
+                self._stopping.wait(_RETRY_SECONDS)
         if self._listener is not None:
             self._listener.close()
 

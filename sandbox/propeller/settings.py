@@ -60,5 +60,7 @@ class EngineSettings:
     """The largest outputs.pb that is taken; Flyte's default."""
     offloading: OffloadingSettings = OffloadingSettings()
     """Whether large literals are kept in files of their own."""
+    sweep_delay_seconds: float = 5.0
+    """How long after its start the engine looks for what executors keep of executions that are over."""
     shutdown_seconds: float = 10.0
     """How long `stop` waits for the threads."""

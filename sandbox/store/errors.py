@@ -5,7 +5,7 @@ StoreError
 ├── NotFound                  a row that was named does not exist
 │   └── ObjectNotFound        an object that was named does not exist
 ├── AlreadyExists             the name is taken
-├── Conflict                  a guarded change found another state, or lost against another one
+├── Conflict                  a guarded change found another state
 ├── InvalidRequest            the caller asked for something that makes no sense
 │   ├── FilterError           a filter that does not parse or names an unknown field
 │   ├── SortError             a sort key that does not exist
@@ -13,6 +13,7 @@ StoreError
 │   └── InvalidUri            not an object's address
 └── Unavailable               try again later; nothing is wrong with the request
     ├── DatabaseUnavailable
+    │   └── Contended         a transaction lost against another one; nothing of it was done
     └── ObjectStoreUnavailable
 ```
 
@@ -75,6 +76,10 @@ class Unavailable(StoreError):
 
 class DatabaseUnavailable(Unavailable):
     """The database can't be reached now; try again in a moment."""
+
+
+class Contended(DatabaseUnavailable):
+    """Others were at the same rows at the same time; try again."""
 
 
 class ObjectStoreUnavailable(Unavailable):

@@ -85,15 +85,30 @@ _OVER = """
 SELECT execution_project, execution_domain, execution_name FROM executions WHERE terminal ORDER BY id
 """
 
-_RENEW = """
-UPDATE executions SET lease_expires_at = now() + %(seconds)s * interval '1 second'
+_OVER_AMONG = """
+SELECT e.execution_project, e.execution_domain, e.execution_name
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(project, domain, name)
+JOIN executions AS e ON e.execution_project = v.project AND e.execution_domain = v.domain
+    AND e.execution_name = v.name
+WHERE e.terminal
+"""
+
+# Locked in the order in which a commit locks them: two that want the same rows never block each other.
+_OURS = """
+SELECT id FROM executions
 WHERE id = ANY(%(held)s::bigint[]) AND lease_owner = %(owner)s AND NOT terminal
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+_RENEW = f"""
+UPDATE executions SET lease_expires_at = now() + %(seconds)s * interval '1 second'
+WHERE id IN ({_OURS})
 RETURNING id
 """
 
-_RELEASE = """
+_RELEASE = f"""
 UPDATE executions SET lease_owner = NULL, lease_expires_at = NULL
-WHERE id = ANY(%(held)s::bigint[]) AND lease_owner = %(owner)s AND NOT terminal
+WHERE id IN ({_OURS})
 """
 
 _WISHES = """
@@ -145,6 +160,13 @@ def look_at(connection: Connection, execution: ExecutionId) -> Leased:
 def ended(connection: Connection) -> list[ExecutionId]:
     """All executions that no engine needs to work on any more, oldest first."""
     return [ExecutionId(*row) for row in connection.exec_driver_sql(_OVER)]
+
+
+def ended_among(connection: Connection, executions: Collection[ExecutionId]) -> set[ExecutionId]:
+    """Those of the executions that are over."""
+    names = sorted(executions)
+    columns = [[getattr(one, part) for one in names] for part in ("project", "domain", "name")]
+    return {ExecutionId(*row) for row in connection.exec_driver_sql(_OVER_AMONG, tuple(columns))}
 
 
 def renew(connection: Connection, owner: str, held: Collection[int], *, seconds: float) -> set[int]:

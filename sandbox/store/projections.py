@@ -200,7 +200,7 @@ SELECT v.execution_id, v.sequence, v.payload
 FROM unnest(%s::bigint[], %s::int[], %s::bytea[]) AS v(execution_id, sequence, payload)
 WHERE v.execution_id IN (
     SELECT id FROM executions WHERE id = ANY(%s::bigint[]) AND lease_owner = %s AND NOT terminal
-    FOR NO KEY UPDATE
+    ORDER BY id FOR NO KEY UPDATE
 )
 RETURNING execution_id
 """

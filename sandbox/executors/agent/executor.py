@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from sandbox.executors.agent.directory import Offer
@@ -12,7 +13,7 @@ from sandbox.executors.agent.notes import Notes, Objects
 from sandbox.executors.agent.runs import Behind, Run, Stage, Surroundings
 from sandbox.executors.agent.scheduler import Scheduler
 from sandbox.executors.agent.settings import ConnectorSettings
-from sandbox.executors.api import AttemptUpdate, Sink, TaskRequest
+from sandbox.executors.api import AttemptUpdate, Remembering, Sink, TaskRequest
 from sandbox.idl.identifiers import AttemptKey
 
 PLAIN_TYPES = frozenset(
@@ -90,6 +91,10 @@ class ConnectorExecutor:
             self._behind.forget(key)
         else:
             self._pool.submit(self._notes.remove, key)
+
+    def remembered(self) -> Iterable[AttemptKey]:
+        """What the executor behind remembers."""
+        return self._behind.remembered() if isinstance(self._behind, Remembering) else ()
 
     def close(self) -> None:
         """Stop reporting. What runs at connectors goes on and is found again."""

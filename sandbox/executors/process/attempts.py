@@ -13,13 +13,15 @@ The names of the files belong to `runner.records`, which the runner shares.
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sandbox.executors.api import LogLink
 from sandbox.executors.process.runner import records
-from sandbox.idl.identifiers import AttemptKey
+from sandbox.idl.identifiers import AttemptKey, ExecutionId, UniqueNodeId
 
 
 def attempt_directory(tasks_root: Path, key: AttemptKey) -> Path:
@@ -58,6 +60,16 @@ def clean(tasks_root: Path, directory: Path) -> None:
     shutil.rmtree(directory / records.SECRETS, ignore_errors=True)
     for name in (records.MARKER, records.RESULT):
         (directory / name).unlink(missing_ok=True)
+
+
+def remembered(tasks_root: Path) -> Iterator[AttemptKey]:
+    """The attempts whose directories hold more than a log: they were not cleaned yet."""
+    root = tasks_root / "attempts"
+    for directory in root.glob("*/*/*/*/*"):
+        parts = [unquote(part) for part in directory.relative_to(root).parts]
+        if parts[-1].isdigit() and set(os.listdir(directory)) - {records.LOG}:
+            project, domain, name, node, number = parts
+            yield AttemptKey(ExecutionId(project, domain, name), UniqueNodeId(node), int(number))
 
 
 def tail(path: Path, *, lines: int = 10, limit: int = 4096) -> str:

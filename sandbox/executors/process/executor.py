@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,6 +120,10 @@ class ProcessExecutor:
             if not self._attempts:
                 self._quiet.set()
         self._to_clean.put((time.monotonic() + _CLEANING_WAITS, directory))
+
+    def remembered(self) -> Iterable[AttemptKey]:
+        """The attempts whose directories were not cleaned."""
+        return attempts.remembered(self._settings.tasks_root)
 
     def close(self) -> None:
         """Stop reporting; runners and their attempts go on."""

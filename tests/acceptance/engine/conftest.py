@@ -13,7 +13,7 @@ from flytekit.remote import FlyteRemote
 from tests.sandboxes import DOMAIN, PROJECT, Client, Sandbox
 
 _FOLDER = Path(__file__).parents[2] / "workflows"
-WORKFLOWS = sorted(path for path in _FOLDER.glob("*.py") if path.stem not in ("__init__", "trivial"))
+WORKFLOWS = sorted(path for path in _FOLDER.glob("*.py") if path.stem not in ("__init__", "trivial", "chaos"))
 VERSION = "v1"
 
 

@@ -19,7 +19,7 @@ from sandbox.executors.api import AttemptPhase, AttemptUpdate, ErrorKind, TaskRe
 from sandbox.propeller.core import machine
 from sandbox.propeller.engine import Engine
 from sandbox.propeller.settings import EngineSettings
-from sandbox.store import errors, migrate, projects
+from sandbox.store import errors, leases, migrate, projects
 from sandbox.store.database import Database, DatabaseSettings
 from sandbox.store.objects import DirectoryObjectStore
 from tests.integration import servers
@@ -253,3 +253,29 @@ def test_an_engine_that_died_during_the_pause_before_a_retry_retries_once(house:
     with house.engine():
         assert house.wait(execution).phase == "SUCCEEDED"
     assert [key.attempt for key in house.scripted.started] == [0, 1]
+
+
+@pytest.mark.parametrize("trouble", [errors.Conflict("a deadlock"), errors.Contended(), ValueError("a bug")])
+def test_trouble_with_leases_does_not_end_the_thread_that_keeps_them(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    real, troubles = leases.renew, [trouble]
+
+    def renew(*arguments, **more):  # type: ignore[no-untyped-def]
+        if troubles:
+            raise troubles.pop()
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(leases, "renew", renew)
+    house.scripted.behave = lambda request: None
+    row = house.register(workflow("one", [run("n0", template=PYTHON)], "n0"), [PYTHON])
+    with house.engine(heartbeat_seconds=0.05) as engine:
+        first = house.launch(row)
+        eventually(lambda: not troubles)
+        house.scripted.behave = None
+        second = house.launch(row)
+        assert house.wait(second).phase == "SUCCEEDED"
+        assert engine.is_alive()
+        [key] = [key for key in house.scripted.started if key.execution == first]
+        house.scripted.end(house.scripted.echo(house.scripted.requests[key]))
+        assert house.wait(first).phase == "SUCCEEDED"

@@ -64,3 +64,17 @@ def test_cleaning_leaves_the_log(tmp_path: Path) -> None:
     attempts.clean(tmp_path, directory)
     attempts.clean(tmp_path, directory)
     assert [entry.name for entry in directory.iterdir()] == [records.LOG]
+
+
+def test_what_is_cleaned_is_no_longer_remembered(tmp_path: Path) -> None:
+    names = [key("n0-0-n1", 2), key("..", 0), key("a/b", 11)]
+    for name in names:
+        directory = attempts.attempt_directory(tmp_path, name)
+        directory.mkdir(parents=True)
+        (directory / records.LOG).touch()
+        (directory / records.RESULT).touch()
+    (tmp_path / "attempts" / "p" / "d" / "e" / "n0" / "no-number").mkdir(parents=True)
+    assert sorted(attempts.remembered(tmp_path)) == sorted(names)
+    for name in names:
+        attempts.clean(tmp_path, attempts.attempt_directory(tmp_path, name))
+    assert list(attempts.remembered(tmp_path)) == []

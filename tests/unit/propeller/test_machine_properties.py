@@ -193,6 +193,31 @@ def test_an_abort_at_any_moment_leaves_nothing_running(seed: int, size: int, mom
 
 
 @SETTINGS
+@given(seeds, sizes, st.integers(1, 60), st.integers(1, 60))
+def test_an_engine_that_cannot_go_on_leaves_nothing_running(
+    seed: int, size: int, moment: int, abort: int
+) -> None:
+    one = world(seed, size, repeats=0.1, crashes=0.05, break_after=moment, abort_after=moment + abort)
+    check_end(one, one.run())
+
+
+@settings(SETTINGS, max_examples=12)
+@given(seeds, st.integers(1, 5))
+def test_a_crash_after_any_commit_and_any_command_changes_nothing(seed: int, size: int) -> None:
+    """The engine dies at each point once, and each time the execution ends as if it never had."""
+    undisturbed = world(seed, size, fail_fast=False)
+    wanted = summary(undisturbed.run())
+    started = set(undisturbed.known)
+    for commit in range(1, undisturbed.commits + 1):
+        for carried in range(4):
+            one = world(seed, size, fail_fast=False, crash_at=(commit, carried), watchful=False)
+            state = one.run()
+            check_end(one, state)
+            assert summary(state) == wanted
+            assert set(one.known) == started
+
+
+@SETTINGS
 @given(seeds, sizes)
 def test_the_order_of_events_does_not_decide_what_comes_out(seed: int, size: int) -> None:
     """Where every node that can run does run (no auto-abort), order, crashes and repeats change nothing."""

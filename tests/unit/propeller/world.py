@@ -45,6 +45,10 @@ class World:
     cases: Callable[[Node], int] = lambda node: 0
     sizes: Callable[[Node], int] = lambda node: 3
     """How many elements an array has."""
+    crash_at: tuple[int, int] | None = None
+    """After which commit to crash once, and after how many of the commands that it allows."""
+    break_after: int | None = None
+    """After how many events the engine finds that it can't go on with the execution."""
     abort_after: int | None = None
     """After how many events someone wants the execution to end."""
 
@@ -67,6 +71,7 @@ class World:
     """Attempts and children ever started: running, done, aborted."""
     elements: dict[tuple[str, int], int] = field(default_factory=dict)
     """Attempts of elements, with the number of their array."""
+    commits: int = 0
     clock: int = 1
     closed: int = 0
 
@@ -106,15 +111,18 @@ class World:
             return
         self.stored.extend(events.encode(event) for event in self.pending)
         self.pending.clear()
+        self.commits += 1
         if self.chance.random() < self.crashes:
             self.crash()
             return
         wanted, self.durable = self.durable, []
-        for command in wanted:
-            if self.chance.random() < self.crashes / 4:
+        for place, command in enumerate(wanted):
+            if self.chance.random() < self.crashes / 4 or self.crash_at == (self.commits, place):
                 self.crash()
                 return
             self.carry_out(command)
+        if self.crash_at == (self.commits, len(wanted)):
+            self.crash()
 
     def deliver(self) -> None:
         event = self.mail.pop(self.chance.randrange(len(self.mail)))
@@ -128,6 +136,10 @@ class World:
         if self.abort_after is not None and self.state.applied >= self.abort_after:
             self.abort_after = None
             self.mail.append(events.AbortRequested(self.now(), "enough"))
+        if self.break_after is not None and self.state.applied >= self.break_after:
+            self.break_after = None
+            failure = Failure("EngineError", "the engine could not go on", SYSTEM)
+            self.mail.append(events.ExecutionFailed(self.now(), failure))
 
     def apply(self, event: events.Event) -> None:
         before, bytes_before = self.state.applied, None

@@ -22,8 +22,8 @@ def _all_subclasses(kind: type) -> set[type]:
     [
         (psycopg2.errors.UniqueViolation, errors.AlreadyExists),
         (psycopg2.errors.ForeignKeyViolation, errors.NotFound),
-        (psycopg2.errors.SerializationFailure, errors.Conflict),
-        (psycopg2.errors.DeadlockDetected, errors.Conflict),
+        (psycopg2.errors.SerializationFailure, errors.Contended),
+        (psycopg2.errors.DeadlockDetected, errors.Contended),
         (psycopg2.errors.AdminShutdown, errors.DatabaseUnavailable),
         (psycopg2.errors.CannotConnectNow, errors.DatabaseUnavailable),
         (psycopg2.errors.TooManyConnections, errors.DatabaseUnavailable),
