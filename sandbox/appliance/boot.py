@@ -14,11 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import sandbox
-from sandbox.appliance import ports, profiles, shutdown
+from sandbox.appliance import connectors, ports, profiles, shutdown
+from sandbox.appliance.connectors import Connectors
 from sandbox.appliance.context import BootContext
 from sandbox.appliance.embedded import control_plane, object_store, postgres, records
+from sandbox.appliance.embedded.components import CONNECTOR
 from sandbox.appliance.embedded.postgres import Placement
 from sandbox.appliance.endpoints import Endpoints
 from sandbox.appliance.errors import ApplianceError, UsageError
@@ -27,7 +30,7 @@ from sandbox.appliance.ports import Ports
 from sandbox.appliance.profiles import Choice
 from sandbox.appliance.progress import Progress, Silent, StepTiming
 from sandbox.appliance.state import DEFAULT_NAME, SandboxConfig, SandboxState
-from sandbox.appliance.steps import canary, client, environment, layout, preflight, supervisor
+from sandbox.appliance.steps import canary, client, connector, environment, layout, preflight, supervisor
 from sandbox.appliance.steps import control_plane as control_plane_step
 from sandbox.appliance.steps import object_store as object_store_step
 from sandbox.appliance.steps import postgres as postgres_step
@@ -43,11 +46,12 @@ STEPS: dict[str, ModuleType] = {
     "control_plane": control_plane_step,
     "canary": canary,
     "environment": environment,
+    "connector": connector,
     "client": client,
 }
 """The modules behind the names in a profile."""
 
-_NOT_WITHOUT_WAITING = frozenset(("object_store", "control_plane", "canary"))
+_NOT_WITHOUT_WAITING = frozenset(("object_store", "control_plane", "canary", "connector"))
 _DRY = frozenset(("preflight",))
 
 
@@ -202,8 +206,16 @@ def _configure(
     if offload_from is None:
         offload_from = before.offload_from if before else 0
     source = str(options.source.expanduser().absolute()) if options.source else None
+    formerly = Connectors.from_json(before.connectors) if before else Connectors()
+    served_by = connectors.choose(state, options.connectors, formerly)
     server = control_plane.configuration(
-        state, placement, ports=chosen, env=env, enforce_limits=enforce, offload_from=offload_from
+        state,
+        placement,
+        ports=chosen,
+        env=env,
+        enforce_limits=enforce,
+        offload_from=offload_from,
+        connectors=served_by.addresses,
     ).to_json()
     components = [
         postgres.component(state, placement, port=chosen.postgres),
@@ -221,11 +233,19 @@ def _configure(
         enforce_limits=enforce,
         offload_from=offload_from,
         server=server,
-        components=[component.to_json() for component in components],
+        components=[component.to_json() for component in components] + _kept(before, served_by),
+        connectors=served_by.to_json(),
     )
     if before is None:
         return fresh
     return replace(fresh, created_at=before.created_at, source=source or before.source)
+
+
+def _kept(before: SandboxConfig | None, served_by: Connectors) -> list[dict[str, Any]]:
+    """The connector as it was: its own step knows how it is to be, and must find it running."""
+    if before is None or not served_by.own:
+        return []
+    return [component for component in before.components if component["name"] == CONNECTOR]
 
 
 def _choose_ports(options: StartOptions, before: SandboxConfig | None, was_running: bool) -> Ports:

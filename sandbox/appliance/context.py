@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.appliance.embedded import records
-from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES
+from sandbox.appliance.embedded.components import CONNECTOR, CONTROL_PLANE, OBJECT_STORE, POSTGRES
 from sandbox.appliance.embedded.postgres import Placement
 from sandbox.appliance.errors import ApplianceError, ComponentFailed, TimedOut
 from sandbox.appliance.options import StartOptions
@@ -95,4 +95,9 @@ _REMEDIES = {
     ),
     OBJECT_STORE: "Read the whole log with `sandbox logs object-store`.",
     CONTROL_PLANE: "Read the whole log with `sandbox logs control-plane`.",
+    CONNECTOR: (
+        "Read the whole log with `sandbox logs connector`. The project's requirements need "
+        "flytekit[connector], and modules named with --connector must be importable from its folder; "
+        "--no-connector starts the sandbox without one."
+    ),
 }

@@ -184,6 +184,29 @@ def _client(state: SandboxState) -> Finding:
     return Finding(title, Verdict.GOOD, str(own))
 
 
+def _connectors(state: SandboxState) -> Finding:
+    title = "Connectors"
+    try:
+        found = status.inspect(state.name)
+    except ApplianceError:
+        return Finding(title, Verdict.GOOD, "none")
+    if not found.running or not found.connectors:
+        return Finding(title, Verdict.GOOD, "stopped" if found.connectors else "none")
+    told = "; ".join(
+        f"{one.endpoint}: {', '.join(one.types) or 'no types'}" for one in found.connectors if one.answers
+    )
+    silent = [one.endpoint for one in found.connectors if not one.answers]
+    if silent:
+        detail = f"no answer from {', '.join(silent)}" + (f"; {told}" if told else "")
+        return Finding(
+            title,
+            Verdict.WARNING,
+            detail,
+            "Their tasks wait. Look with `sandbox logs connector`, or start the one that runs elsewhere.",
+        )
+    return Finding(title, Verdict.GOOD, told)
+
+
 def _sandbox(state: SandboxState) -> Finding:
     title = "Sandbox"
     try:
@@ -214,5 +237,6 @@ _CHECKS: tuple[Callable[[SandboxState], Finding], ...] = (
     _uv,
     _docker,
     _client,
+    _connectors,
     _sandbox,
 )

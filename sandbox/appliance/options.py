@@ -11,6 +11,18 @@ from sandbox.appliance.state import DEFAULT_NAME
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorWishes:
+    """What a user asks for about connectors; None: as before."""
+
+    own: bool | None = None
+    """Run flytekit's connector server in the source project's environment."""
+    modules: tuple[str, ...] = ()
+    """With `own`: modules of the project that define connectors."""
+    elsewhere: tuple[str, ...] | None = None
+    """`host:port` of connectors that run elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartOptions:
     """The same options twice are the same as once."""
 
@@ -32,5 +44,6 @@ class StartOptions:
     """Kill tasks over their memory limit. None: as before; off for a new sandbox."""
     offload_from: int | None = None
     """MiB: keep literals of this size and more in files of their own; 0: never. None: as before."""
+    connectors: ConnectorWishes = field(default_factory=ConnectorWishes)
     client_config: bool = True
     """Write the config file that `pyflyte` and `flytectl` read."""

@@ -44,6 +44,7 @@ EMBEDDED = Profile(
         "control_plane",
         "canary",
         "environment",
+        "connector",
         "client",
     ),
 )

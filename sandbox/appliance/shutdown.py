@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sandbox.appliance import client_config, pids, processes
 from sandbox.appliance.embedded import postgres, records
-from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
+from sandbox.appliance.embedded.components import CONNECTOR, CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
 from sandbox.appliance.errors import ComponentFailed, NotFound
 from sandbox.appliance.state import SandboxState
 
-_ORDER = (CONTROL_PLANE, OBJECT_STORE, POSTGRES)
+_ORDER = (CONNECTOR, CONTROL_PLANE, OBJECT_STORE, POSTGRES)
 
 
 @dataclass(frozen=True, slots=True)

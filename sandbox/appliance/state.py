@@ -27,7 +27,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,8 @@ class SandboxConfig:
     """`sandbox.server.config.ServerConfig` as JSON."""
     components: list[dict[str, Any]]
     """`sandbox.appliance.embedded.components.Component` as JSON, in start order."""
+    connectors: dict[str, Any] = field(default_factory=dict)
+    """`sandbox.appliance.connectors.Connectors` as JSON; empty: none."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -98,6 +100,7 @@ class SandboxConfig:
             "offload_from": self.offload_from,
             "server": self.server,
             "components": self.components,
+            "connectors": self.connectors,
         }
 
     @classmethod
@@ -114,6 +117,7 @@ class SandboxConfig:
             offload_from=int(data.get("offload_from", 0)),
             server=data["server"],
             components=data["components"],
+            connectors=data.get("connectors") or {},
         )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.appliance import processes
+from sandbox.appliance.connectors import Connectors
 from sandbox.appliance.embedded import control_plane, object_store, postgres, records
-from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
+from sandbox.appliance.embedded.components import CONNECTOR, CONTROL_PLANE, OBJECT_STORE, POSTGRES, SUPERVISOR
 from sandbox.appliance.endpoints import Endpoints
 from sandbox.appliance.errors import NotFound, command
 from sandbox.appliance.pids import Identity
@@ -54,6 +55,17 @@ class ComponentStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorStatus:
+    """A connector that tasks may go to, the sandbox's own one or another's."""
+
+    endpoint: str
+    """`host:port`"""
+    answers: bool
+    types: tuple[str, ...]
+    """The task types that it serves; none if it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """One sandbox."""
 
@@ -68,6 +80,7 @@ class Status:
     source: str | None
     endpoints: Endpoints
     components: tuple[ComponentStatus, ...]
+    connectors: tuple[ConnectorStatus, ...]
     memory: int
     """Bytes (PSS) of everything together, warm runners and tasks included."""
     disk: int
@@ -122,10 +135,37 @@ def _inspect(state: SandboxState) -> Status:
         source=config.source,
         endpoints=Endpoints.of(config.ports),
         components=components,
+        connectors=_connectors(config) if supervisor is not None else (),
         memory=_memory_of_everything(state, components),
         disk=_disk(state),
         uptime=processes.age(supervisor) if supervisor is not None else None,
     )
+
+
+def _connectors(config: SandboxConfig) -> tuple[ConnectorStatus, ...]:
+    chosen = Connectors.from_json(config.connectors)
+    if not chosen.addresses:
+        return ()
+    from sandbox.appliance.embedded import connector  # noqa: PLC0415 - brings gRPC, which few need
+
+    found = [(address, connector.serves(address)) for address in chosen.addresses]
+    return tuple(ConnectorStatus(address, types is not None, types or ()) for address, types in found)
+
+
+def _connector_kinds(state: SandboxState, config: SandboxConfig) -> list[_Kind]:
+    chosen = Connectors.from_json(config.connectors)
+    if not chosen.own:
+        return []
+    from sandbox.appliance import environments  # noqa: PLC0415 - needed with a connector only
+    from sandbox.appliance.embedded import connector  # noqa: PLC0415 - brings gRPC, which few need
+
+    environment = environments.find(environments.DEFAULT_TAG, state)
+    venv = environment.python.parent.parent if environment is not None else None
+    flytekit = environments.package_version(venv, "flytekit") if venv is not None else None
+    version = f"flytekit {flytekit}" if flytekit else ""
+    return [
+        _Kind(CONNECTOR, connector.TITLE, version, chosen.port, lambda: connector.answers(port=chosen.port))
+    ]
 
 
 def _kinds(state: SandboxState, config: SandboxConfig) -> list[_Kind]:
@@ -154,6 +194,7 @@ def _kinds(state: SandboxState, config: SandboxConfig) -> list[_Kind]:
             ports.edge,
             lambda: control_plane.answers(port=ports.edge),
         ),
+        *_connector_kinds(state, config),
     ]
 
 

@@ -10,7 +10,7 @@ import click
 
 from sandbox.appliance import boot
 from sandbox.appliance.boot import Running
-from sandbox.appliance.options import StartOptions
+from sandbox.appliance.options import ConnectorWishes, StartOptions
 from sandbox.appliance.ports import PortWishes
 from sandbox.appliance.progress import Silent
 from sandbox.cli import options
@@ -39,6 +39,24 @@ _PORT = click.IntRange(1, 65535)
     "--env", "-e", "env", multiple=True, metavar="NAME=VALUE", help="Set in every task. Repeatable."
 )
 @click.option(
+    "--connector",
+    "connector",
+    multiple=True,
+    is_flag=False,
+    flag_value="",
+    metavar="[MODULE]",
+    help="Run flytekit's connectors in the project's environment, and those that MODULE defines. "
+    "Repeatable; again to load changed code.",
+)
+@click.option("--no-connector", is_flag=True, help="Run no connector any more.")
+@click.option(
+    "--connector-endpoint",
+    "endpoint",
+    multiple=True,
+    metavar="HOST:PORT",
+    help='A connector that runs elsewhere. Repeatable; "" forgets all.',
+)
+@click.option(
     "--enforce-limits/--no-enforce-limits", default=None, help="Kill tasks over their memory limit."
 )
 @click.option(
@@ -63,6 +81,9 @@ def command(
     s3_port: int | None,
     postgres_port: int | None,
     env: tuple[str, ...],
+    connector: tuple[str, ...],
+    no_connector: bool,
+    endpoint: tuple[str, ...],
     enforce_limits: bool | None,
     offload_from: int | None,
     timeout: float,
@@ -86,6 +107,7 @@ def command(
         dry_run=dry_run,
         enforce_limits=enforce_limits,
         offload_from=offload_from,
+        connectors=_connector_wishes(connector, no_connector, endpoint),
     )
     if output == "json":
         options.print_json(_as_json(boot.start(wanted, Silent())))
@@ -94,6 +116,18 @@ def command(
     with Steps(terminal) as steps:
         running = boot.start(wanted, steps)
     _tell(running, terminal, dry_run)
+
+
+def _connector_wishes(
+    modules: tuple[str, ...], no_connector: bool, endpoints: tuple[str, ...]
+) -> ConnectorWishes:
+    if modules and no_connector:
+        raise click.BadParameter("it contradicts --no-connector", param_hint="--connector")
+    return ConnectorWishes(
+        own=True if modules else False if no_connector else None,
+        modules=tuple(module for module in modules if module),
+        elsewhere=tuple(word for word in endpoints if word) if endpoints else None,
+    )
 
 
 def _assignment(word: str) -> tuple[str, str]:

@@ -75,6 +75,10 @@ def _print(found: Status, terminal: Terminal) -> None:
         ("Memory", units.size(found.memory)),
         ("Disk", units.size(found.disk)),
     ]
+    facts += [
+        ("Connector", f"{one.endpoint}  {', '.join(one.types) if one.answers else 'does not answer'}")
+        for one in found.connectors
+    ]
     if found.uptime is not None:
         facts.append(("Up", units.duration(found.uptime)))
     for label, value in facts:

@@ -1,16 +1,19 @@
 """Tasks that connectors run, and the connectors: a job that is followed, a call, a program."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List
 
 from flyteidl.core.execution_pb2 import TaskExecution, TaskLog
-from flytekit import PythonFunctionTask, map_task, task, workflow
+from flytekit import FlyteContextManager, PythonFunctionTask, map_task, reference_task, task, workflow
 from flytekit.configuration import SerializationSettings
-from flytekit.core.base_task import PythonTask
+from flytekit.core.base_task import PythonTask, TaskMetadata
+from flytekit.core.context_manager import ExecutionState
 from flytekit.core.interface import Interface
 from flytekit.extend import TaskPlugins
 from flytekit.extend.backend.base_connector import (
@@ -113,7 +116,7 @@ class Program:
 @dataclass
 class ProgramMeta(ResourceMeta):
     pid: int
-    status: str
+    folder: str
 
 
 class ProgramConnector(AsyncConnectorBase):
@@ -129,16 +132,20 @@ class ProgramConnector(AsyncConnectorBase):
         given = task_execution_metadata.environment_variables
         words = [*task_template.container.command, *task_template.container.args]
         words[0] = os.path.join(os.path.dirname(sys.executable), words[0])
+        folder = tempfile.mkdtemp(prefix="connector-")
+        if "--dest-dir" in words:  # where the code goes: the container's folder is none of this machine's
+            words[words.index("--dest-dir") + 1] = folder
         environment = dict(os.environ, **given)
         environment["PATH"] = os.path.dirname(sys.executable) + ":" + os.environ.get("PATH", "")
         process = subprocess.Popen(words, env=environment)
         self._processes[process.pid] = process
-        return ProgramMeta(process.pid, "")
+        return ProgramMeta(process.pid, folder)
 
     def get(self, resource_meta, **kwargs):
         code = self._processes[resource_meta.pid].poll()
         if code is None:
             return Resource(phase=TaskExecution.RUNNING)
+        shutil.rmtree(resource_meta.folder, ignore_errors=True)
         if code != 0:
             return Resource(phase=TaskExecution.FAILED, message="exit code {}".format(code))
         return Resource(phase=TaskExecution.SUCCEEDED)
@@ -151,6 +158,12 @@ class ProgramTask(AsyncConnectorExecutorMixin, PythonFunctionTask[Program]):
     def __init__(self, task_config, task_function, **kwargs):
         super().__init__(task_config, task_function, task_type="test-program", **kwargs)
 
+    def execute(self, **kwargs):
+        state = FlyteContextManager.current_context().execution_state
+        if state is not None and state.mode is ExecutionState.Mode.TASK_EXECUTION:
+            return PythonFunctionTask.execute(self, **kwargs)
+        return super().execute(**kwargs)
+
 
 TaskPlugins.register_pythontask_plugin(Program, ProgramTask)
 for connector in (JobConnector(), CallConnector(), ProgramConnector()):
@@ -158,6 +171,8 @@ for connector in (JobConnector(), CallConnector(), ProgramConnector()):
 
 job = JobTask("workflows.connectors.job")
 call = CallTask("workflows.connectors.call")
+retried_job = JobTask("workflows.connectors.retried_job", metadata=TaskMetadata(retries=1))
+cached_job = JobTask("workflows.connectors.cached_job", metadata=TaskMetadata(cache=True, cache_version="1"))
 sensor = FileSensor("workflows.connectors.sensor")
 
 
@@ -179,6 +194,31 @@ def jobs(folder: str, x: int, how: str) -> int:
 
 
 @workflow
+def retried_jobs(folder: str, x: int, how: str) -> int:
+    return retried_job(folder=folder, x=x, how=how)
+
+
+@workflow
+def cached_jobs(folder: str, x: int, how: str) -> int:
+    return cached_job(folder=folder, x=x, how=how)
+
+
+class NobodysTask(PythonTask):
+    """No connector serves its type."""
+
+    def __init__(self, name):
+        super().__init__(task_type="test-nobody", name=name, task_config=None, interface=Interface())
+
+
+nobodys = NobodysTask("workflows.connectors.nobodys")
+
+
+@workflow
+def nobody():
+    nobodys()
+
+
+@workflow
 def calls(x: int) -> str:
     return call(x=x)
 
@@ -196,6 +236,11 @@ def programs(x: int) -> int:
     return double(x=x)
 
 
+@reference_task(project="flytesnacks", domain="development", name="workflows.connectors.call", version="v1")
+def registered_call(x: int) -> str:
+    ...
+
+
 @workflow
-def mapped_programs(xs: List[int]) -> List[int]:
-    return map_task(increment)(x=xs)
+def mapped_calls(xs: List[int]) -> List[str]:
+    return map_task(registered_call)(x=xs)

@@ -12,6 +12,7 @@ import sandbox
 POSTGRES = "postgres"
 OBJECT_STORE = "object-store"
 CONTROL_PLANE = "control-plane"
+CONNECTOR = "connector"
 SUPERVISOR = "supervisor"
 
 

@@ -39,6 +39,7 @@ def configuration(
     env: dict[str, str],
     enforce_limits: bool,
     offload_from: int,
+    connectors: list[str],
 ) -> ServerConfig:
     """What the control plane of this sandbox is told."""
     return ServerConfig(
@@ -67,6 +68,7 @@ def configuration(
         raw_data_prefix=f"s3://{BUCKET}/data",
         system_project=SYSTEM_PROJECT,
         offload_from=offload_from,
+        connectors=connectors,
     )
 
 

@@ -185,7 +185,7 @@ class _Supervisor:
         say("stopped")
 
     def reload(self, now: float) -> None:
-        """Take the configuration as it is on disk: adopt or start what does not run."""
+        """Take the configuration as it is on disk: adopt or start what does not run, stop what is no more."""
         with open(self._config, "rb") as file:
             specs = json.load(file)["components"]
         known = {child.name: child for child in self._children}
@@ -196,6 +196,10 @@ class _Supervisor:
             self._children.append(child)
             if child.identity is None and (child.name in known or not child.adopt()):
                 child.wake(now)
+        wanted = {child.name for child in self._children}
+        for name, child in known.items():
+            if name not in wanted:
+                child.stop()
 
     def turn(self) -> bool:
         """Start what is due, then wait for a death, a signal or the next start; False when it is time to

@@ -11,10 +11,13 @@ Executed by the tasks' Python, 3.8 or newer: the standard library and the enviro
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 NO_FLYTEKIT = 3
 NO_EXTRA = 4
@@ -27,6 +30,7 @@ def main(arguments: list[str]) -> None:
     """Serve until the process is ended."""
     port, modules = arguments[0], arguments[1:]
     del sys.path[0]  # this file's folder
+    _find_secrets()
     serve = _command()
     _keep_to_loopback()
     words = ["--port", port]
@@ -48,6 +52,23 @@ def _command() -> Any:
             _give_up(NO_EXTRA, f"{error}: add flytekit[connector] to the requirements of {sys.prefix}")
     commands = getattr(group, "commands", {})
     return commands.get("connector") or commands.get("agent") or group
+
+
+def _find_secrets() -> None:
+    """The sandbox's secrets as variables, where flytekit's connectors look for theirs.
+
+    They lie in `<group>/<key>`, both quoted as in a URL; `=` is the folder of those without a group.
+    """
+    for folder, _, files in os.walk(os.environ.pop("SANDBOX_SECRETS", "")):
+        group = os.path.basename(folder)
+        for name in files:
+            if name.startswith("."):
+                continue  # one that is just being written
+            with open(os.path.join(folder, name), "rb") as file:
+                value = file.read()
+            words = ([] if group == "=" else [unquote(group)]) + [unquote(name)]
+            with contextlib.suppress(ValueError):  # it can't be a variable, whatever it is
+                os.environ["_FSEC_" + "_".join(words).upper()] = os.fsdecode(value)
 
 
 def _keep_to_loopback() -> None:
