@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from sandbox.appliance.connectors import Connectors
@@ -55,11 +56,16 @@ def component(
 
 def answers(*, port: int, timeout: float = 2.0) -> bool:
     """Whether it serves, by gRPC's health protocol; servers of old flytekits lack that, and list agents."""
+    try:
+        # gRPC remembers a refusal for seconds, and a server that starts is asked all the time.
+        socket.create_connection((HOST, port), timeout).close()
+    except OSError:
+        return False
     # gRPC takes a tenth of a second to import, and most sandboxes have no connector.
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
-    with grpc.insecure_channel(f"{HOST}:{port}") as channel:
+    with grpc.insecure_channel(f"{HOST}:{port}", options=(("grpc.use_local_subchannel_pool", 1),)) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout)

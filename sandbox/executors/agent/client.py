@@ -16,6 +16,7 @@ from sandbox.executors.agent.notes import Note
 from sandbox.executors.agent.settings import ConnectorSettings
 
 _OPTIONS = (
+    ("grpc.use_local_subchannel_pool", 1),
     # A connector that was started again is found again within a second.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),

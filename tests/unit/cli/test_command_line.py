@@ -148,6 +148,7 @@ def test_wrong_flags_of_start_are_usage_errors(capsys: pytest.CaptureFixture[str
     assert main.run(["start", "--env", "no-equals-sign"]) == 2
     assert main.run(["start", "--port", "70000"]) == 2
     assert main.run(["start", "--profile", "nosuch"]) == 2
+    assert main.run(["start", "--connector", "--no-connector"]) == 2
     capsys.readouterr()
 
 
