@@ -60,14 +60,12 @@ class ChildLauncher:
                     self._create(connection, running, node, child, node_row_id)
                 elif existing.parent_node_execution_id != node_row_id:
                     raise errors.AlreadyExists(f"an execution {child} exists that this node did not start")
-        except InputsRejected as error:
-            return refuse(node, Failure("LaunchFailed", f"launching {_plan(node)} failed: {error}", USER))
-        except errors.NotFound as error:
-            return refuse(node, Failure("LaunchFailed", f"launching {_plan(node)} failed: {error}", USER))
+        except (InputsRejected, errors.NotFound) as error:
+            return refuse(node, _not_launched(node, error, USER))
         except (errors.StoreError, UnreadableLiterals) as error:
             if isinstance(error, errors.Unavailable):
                 raise
-            return refuse(node, Failure("LaunchFailed", f"launching {_plan(node)} failed: {error}", SYSTEM))
+            return refuse(node, _not_launched(node, error, SYSTEM))
         return events.ChildStarted(clock.now(), node.number, attempt, name)
 
     def abort(self, running: Running, node: Node, attempt: int, reason: str) -> bool:
@@ -113,6 +111,7 @@ class ChildLauncher:
             user=spec.metadata.principal,
             parent_node_execution_id=node_row_id,
             priority=quality.priority(clock.moment(clock.now()), quality.budget(spec.quality_of_service)),
+            tags=tuple(spec.labels.values.items()),
         )
         executions.create(connection, new)
 
@@ -135,16 +134,20 @@ def ended(node: Node, child: leases.EndedChild) -> events.ChildEnded:
         return events.ChildEnded(at, node.number, attempt, outputs_uri=child.outputs_uri)
     if child.phase == "ABORTED":
         message = f"the child execution {node.child or ''} was aborted: {child.abort_cause}"
-        failure = Failure("RemoteChildWorkflowExecutionAborted", message, USER)
+        failure = Failure("RemoteChildWorkflowExecutionFailed", message, USER)
         return events.ChildEnded(at, node.number, attempt, failure=failure, aborted=True)
     told = core_execution_pb2.ExecutionError.FromString(child.error or b"")
     kind = core_execution_pb2.ExecutionError.ErrorKind.Name(told.kind)
     failure = Failure(
-        told.code or "UnknownError",
+        told.code or "LaunchPlanExecutionFailed",
         told.message or f"the child execution {node.child or ''} ended in phase {child.phase}",
         kind if kind in (USER, SYSTEM) else USER,
     )
     return events.ChildEnded(at, node.number, attempt, failure=failure)
+
+
+def _not_launched(node: Node, error: Exception, kind: str) -> Failure:
+    return Failure("RuntimeExecutionError", f"launching {_plan(node)} failed: {error}", kind)
 
 
 def _plan(node: Node) -> EntityId:
@@ -152,7 +155,9 @@ def _plan(node: Node) -> EntityId:
 
 
 def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) -> execution_pb2.ExecutionSpec:
-    """What the child inherits: what its parent's request said about how to run, but for notifications."""
+    """What the child inherits: what its parent's request said about how to run. Of its end are told those who
+    its own plan names.
+    """
     parent = running.spec
     spec = execution_pb2.ExecutionSpec(
         launch_plan=node.spec.proto.workflow_node.launchplan_ref,
@@ -175,14 +180,16 @@ def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) ->
             ),
         ),
     )
-    if parent.HasField("security_context"):
-        spec.security_context.CopyFrom(parent.security_context)
     for said in (plan.quality_of_service, parent.quality_of_service):
         if quality.is_said(said):
             spec.quality_of_service.CopyFrom(said)
             break
-    for source in (parent, plan):
+    spec.notifications.notifications.extend(plan.entity_metadata.notifications)
+    if parent.HasField("execution_cluster_label"):
+        spec.execution_cluster_label.CopyFrom(parent.execution_cluster_label)
+    for source in (plan, parent):
+        if source.HasField("security_context"):
+            spec.security_context.CopyFrom(source.security_context)
         if source.HasField("interruptible"):
             spec.interruptible.CopyFrom(source.interruptible)
-            break
     return spec
