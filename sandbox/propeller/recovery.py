@@ -21,7 +21,7 @@ from sandbox.idl import paths
 from sandbox.propeller import clock
 from sandbox.propeller.core import events, graph
 from sandbox.propeller.core.graph import NodeKind
-from sandbox.propeller.core.state import Node
+from sandbox.propeller.core.state import Node, NodePhase
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.running import Running
 from sandbox.propeller.source import Source
@@ -53,8 +53,9 @@ class Recoverer:
         source, was = _counterpart(running, node)
         if source is None or was is None or node.spec.kind is NodeKind.END:
             return None
-        is_made = was.is_dynamic and not was.has_succeeded
-        if not (was.has_succeeded or is_made) or not self._same_inputs(running, source, node, was, inputs):
+        is_done = was.has_succeeded or _came_to_an_end(was)
+        is_made = was.is_dynamic and not is_done
+        if not (is_done or is_made) or not self._same_inputs(running, source, node, was, inputs):
             return None
         try:
             recover = self._workflow if is_made else self._copy
@@ -116,13 +117,14 @@ class Recoverer:
 
     def _copy(self, running: Running, source: Source, node: Node, was: Node) -> events.NodeRecovered:
         own = running.places.attempt(node, 0)
-        if was.outputs:
+        outputs = was.outputs or _came_to_an_end(was)
+        if outputs:
             self.literals.put(own.outputs, self.literals.get(source.places.outputs(was)))
         child = was.child if isinstance(was.child, str) else ""
         return events.NodeRecovered(
             clock.now(),
             node.number,
-            outputs=was.outputs,
+            outputs=outputs,
             deck=self._copy_deck(source, was, own),
             cache=was.cache,
             catalog=was.catalog,
@@ -158,6 +160,13 @@ class Recoverer:
             clock.now(), node.number, was.cache, was.catalog, unfolds=own.compiled_dynamic
         )
         return Unfolded(event, graph.build(closure), description.SerializeToString())
+
+
+def _came_to_an_end(was: Node) -> bool:
+    """Whether its attempt gave outputs, although the node was aborted meanwhile."""
+    if was.phase is not NodePhase.ABORTED or was.spec.kind not in _ATTEMPTING or was.is_dynamic:
+        return False
+    return bool(was.attempts) and was.attempt.phase == "SUCCEEDED" and was.attempt.outputs
 
 
 def _counterpart(running: Running, node: Node) -> tuple[Source | None, Node | None]:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from flyteidl.admin import common_pb2, node_execution_pb2
+from flyteidl.admin import execution_pb2 as admin_pb2
 from flyteidl.core import execution_pb2, literals_pb2
 
+from sandbox.idl.identifiers import ExecutionId
+from sandbox.propeller import histories
 from tests.acceptance.engine.conftest import VERSION, registered
 from tests.sandboxes import Client, ExecutionProto, Sandbox
 from tests.waiting import eventually
@@ -85,6 +88,38 @@ def test_nested_dynamic_tasks_survive_the_kill_of_the_control_plane_twice(
     assert client.outputs(execution)["o0"].scalar.primitive.integer == sum(x * x for x in range(20))
     assert _every_task_ran_once(journal, 20)
     client.close()
+
+
+def test_a_recovery_survives_the_kill_of_the_control_plane(victim: Sandbox, tmp_path: Path) -> None:
+    """Nested dynamic tasks are aborted, recovered, and recovered again: what came to its end runs once."""
+    journal = tmp_path / "journal"
+    journal.touch()
+    client = Client(victim.status()["endpoints"]["target"])
+    first = client.create_execution("workflows.dynamics.slow_squares", VERSION, _inputs(journal))
+    eventually(lambda: len(_lines(journal, "end")) >= 4, timeout=60)
+    client.admin.TerminateExecution(admin_pb2.ExecutionTerminateRequest(id=first, cause="enough"))
+    assert client.wait(first, timeout=60).closure.phase == execution_pb2.WorkflowExecution.ABORTED
+    ended, started = len(_lines(journal, "end")), len(_lines(journal, "start"))
+    second = client.admin.RecoverExecution(admin_pb2.ExecutionRecoverRequest(id=first)).id
+    eventually(lambda: len(_lines(journal, "end")) >= ended + 3, timeout=60)
+    victim.kill("control-plane")
+    client.close()
+    victim.start()
+    client = Client(victim.status()["endpoints"]["target"])
+    found = client.wait(second, timeout=120, interval=0.1)
+    assert found.closure.phase == execution_pb2.WorkflowExecution.SUCCEEDED, found.closure.error
+    assert client.outputs(second)["o0"].scalar.primitive.integer == sum(x * x for x in range(20))
+    again = len(_lines(journal, "start")) - started
+    assert again == 20 - _done(victim, first)
+    client.close()
+
+
+def _done(sandbox: Sandbox, execution: ExecutionProto) -> int:
+    """How many of the slow tasks came to their end in an execution that was aborted."""
+    with sandbox.archive() as archive:
+        state = histories.fold(archive.history(ExecutionId.from_proto(execution)))
+    tasks = [node for node in state.nodes if node.spec.task and "slow_square" in node.spec.task.id.name]
+    return sum(node.attempts[-1].outputs for node in tasks if node.attempts)
 
 
 def _every_task_ran_once(journal: Path, tasks: int = TASKS) -> bool:

@@ -339,6 +339,31 @@ def test_an_aborted_execution_is_recovered(house: House) -> None:
     assert house.ran(second) == ["n1/0"]
 
 
+def test_an_attempt_that_ended_well_while_it_was_aborted_counts(house: House) -> None:
+    house.scripted.behave = lambda request: (
+        None
+        if request.key.node == "n0" and request.key.execution.name == "e1"
+        else house.scripted.echo(request)
+    )
+    house.scripted.abort = lambda key, reason: house.scripted.end(  # type: ignore[method-assign]
+        house.scripted.echo(house.scripted.requests[key], plus=1)
+    )
+    row = house.register(
+        workflow("chain", [run("n0", template=PYTHON), run("n1", "n0", PYTHON)], "n1"), [PYTHON]
+    )
+    with house.engine():
+        first = house.launch(row, x=1)
+        eventually(lambda: house.ran(first))
+        with house.database.transaction() as connection:
+            executions.request_abort(connection, first, cause="enough", principal="")
+        assert house.wait(first).phase == "ABORTED"
+        second = house.recover(first)
+        succeeds(house, second)
+    assert house.phases(first) == {"n0": "ABORTED"}
+    assert house.ran(second) == ["n1/0"]
+    assert house.output(second) == 2
+
+
 def test_cache_status_and_deck_stay_what_they_were(house: House) -> None:
     broken = {"n1"}
     cached = task("cached", type="python-task", cache=True)
