@@ -32,11 +32,16 @@ def fresh_name() -> str:
     return f"c{uuid.uuid4().hex[:7]}"
 
 
-def launch(backend: Backend, plan: str, /, *, name: str | None = None, **inputs: Any) -> Seen:
+def launch(
+    backend: Backend, plan: str, /, *, name: str | None = None, overwrite_cache: bool = False, **inputs: Any
+) -> Seen:
     """Begin an execution of the launch plan `projects.PLAN`."""
     remote = backend.remote()
     found = remote.fetch_launch_plan(name=f"projects.{plan}", version=VERSION)
-    return Seen(backend, remote.execute(found, inputs=inputs, execution_name=name or fresh_name()))
+    execution = remote.execute(
+        found, inputs=inputs, execution_name=name or fresh_name(), overwrite_cache=overwrite_cache
+    )
+    return Seen(backend, execution)
 
 
 def run(backend: Backend, plan: str, /, *, name: str | None = None, **inputs: Any) -> Seen:

@@ -78,6 +78,18 @@ def test_a_recovery_goes_on_in_the_case_that_failed(backend: Backend) -> None:
     assert sorted(node.phase for node in seen.nodes(seen.node("n1"))) == ["SKIPPED", "SUCCEEDED"]
 
 
+@cell("branch", "recover")
+def test_a_recovery_reaches_through_conditions_and_what_is_in_their_cases(backend: Backend) -> None:
+    doomed = fresh_name()
+    failed = run(backend, "branches.deep", name=doomed, doomed=doomed, x=3)
+    assert failed.phase == "FAILED"
+    seen = recover(failed)
+    assert seen.output("o0", kind=str).startswith(doomed)
+    assert seen.output("o1", kind=str) == seen.name
+    ran = [node for node in seen.tree() if node.attempts()]
+    assert [node.phase for node in ran] == ["SUCCEEDED"]
+
+
 @cell("branch", "cache")
 def test_the_task_of_a_case_is_cached(backend: Backend) -> None:
     key = uuid.uuid4().hex

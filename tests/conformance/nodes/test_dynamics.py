@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import fresh_name, launch, recover, run
+from tests.conformance.seen import Node, Seen, fresh_name, launch, recover, run
 
 
 @cell("dynamic", "happy")
@@ -71,6 +72,41 @@ def test_a_recovery_goes_on_in_the_workflow_that_was_made(backend: Backend) -> N
     assert node.kinds == {"is_parent_node", "is_dynamic"}
     inside = seen.nodes(node)
     assert [(one.phase, len(one.attempts())) for one in inside] == [("RECOVERED", 0), ("SUCCEEDED", 1)]
+
+
+@cell("dynamic", "recover")
+def test_a_recovery_reaches_into_whatever_a_dynamic_task_made(backend: Backend) -> None:
+    doomed = fresh_name()
+    failed = run(backend, "dynamics.deep", name=doomed, doomed=doomed, marks=["", doomed, ""])
+    assert failed.phase == "FAILED"
+    seen = recover(failed)
+    child, inside, mapped = seen.output(kind=list[list[str]])
+    assert child[1].startswith(seen.name)
+    assert inside[1] == seen.name
+    assert mapped[1].startswith(seen.name)
+    # What ended first aborted the others, so what had succeeded by then differs from time to time.
+    before, after = dict(tasks(failed)), dict(tasks(seen))
+    assert before.keys() <= after.keys()
+    for place, node in before.items():
+        if node.phase == "SUCCEEDED":
+            assert (after[place].phase, after[place].attempts()) == ("RECOVERED", [])
+            assert after[place].outputs() == node.outputs()
+        elif "is_array" not in node.kinds:
+            assert len(after[place].attempts()) == 1
+    for array in (node for node in before.values() if "is_array" in node.kinds):
+        for attempt in array.attempts():
+            for element, value in zip(attempt.elements, mapped, strict=True):
+                done = element.phase == core.TaskExecution.SUCCEEDED
+                assert value.startswith(doomed if done else seen.name)
+
+
+def tasks(seen: Seen, place: str = "") -> Iterator[tuple[str, Node]]:
+    """All nodes of tasks by where they are, those of child executions included."""
+    for node in seen.tree():
+        if node.proto.closure.HasField("workflow_node_metadata"):
+            yield from tasks(node.child(), f"{place}{node.id}/")
+        elif not node.kinds or "is_array" in node.kinds:
+            yield f"{place}{node.id}", node
 
 
 @cell("dynamic", "cache")

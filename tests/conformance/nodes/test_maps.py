@@ -9,7 +9,8 @@ from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import Attempt, Seen, fresh_name, launch, recover, run
+from tests.conformance.seen import Attempt, Seen, fetch, fresh_name, launch, recover, run
+from tests.waiting import eventually
 
 Phase = core.TaskExecution
 
@@ -33,6 +34,27 @@ def test_a_map_task_is_one_node_whose_attempt_tells_of_its_elements(backend: Bac
     synced = seen.execution.node_executions["n0"]
     assert synced.inputs["x"] == [1, 2, 3]
     assert synced.outputs["o0"] == [10, 20, 30]
+
+
+@cell("map task", "happy")
+def test_a_dynamic_task_decides_how_many_elements_there_are(backend: Backend) -> None:
+    for n in (5, 0):
+        seen = run(backend, "maps.in_a_dynamic", n=n)
+        assert seen.output(kind=list[int]) == [2 * x for x in range(n)]
+        assert len(the_attempt(seen, "n0", "dn0").elements) == n
+
+
+@cell("map task", "retry")
+def test_an_element_that_outlives_all_retries_fails_the_map(backend: Backend) -> None:
+    seen = run(backend, "maps.exhausted", failures=[0, 9])
+    assert seen.phase == "FAILED"
+    attempt = the_attempt(seen)
+    assert [(one.phase, one.retry_attempt) for one in attempt.elements] == [
+        (Phase.SUCCEEDED, 0),
+        (Phase.FAILED, 2),
+    ]
+    assert "RetriesExhausted|" in seen.error.code
+    assert "attempt 2 of 9 that fail" in seen.error.message
 
 
 @cell("map task", "retry")
@@ -82,6 +104,22 @@ def test_elements_that_succeeded_are_not_run_again_in_a_recovery(backend: Backen
     first, second = seen.output(kind=list[str])
     assert first.split()[0] == doomed
     assert second.split()[0] == seen.name
+
+
+@cell("map task", "recover")
+def test_an_aborted_map_is_finished_by_a_recovery(backend: Backend) -> None:
+    begun = launch(backend, "maps.abort", seconds=[0, 600])
+
+    def first_is_done() -> bool:
+        elements = the_attempt(begun).elements
+        return [one.phase for one in elements] == [Phase.SUCCEEDED, Phase.RUNNING]
+
+    eventually(first_is_done, backend.patience, interval=0.3)
+    aborted = begun.aborted("enough")
+    assert {one.phase for one in the_attempt(aborted).elements} == {Phase.SUCCEEDED, Phase.ABORTED}
+    new = backend.remote().client.recover_execution(aborted.execution.id, name=fresh_name())
+    again = fetch(backend, new.name).when_running("n0").aborted("enough again")
+    assert again.phase == "ABORTED"
 
 
 @cell("map task", "cache")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from flyteidl.core import execution_pb2 as core
 
-from tests.conformance.backends import Backend
+from tests.conformance.backends import DOMAIN, PROJECT, Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import fresh_name, launch, recover, run
+from tests.conformance.seen import fetch, fresh_name, launch, recover, run
 
 
 @cell("task", "happy")
@@ -22,6 +23,23 @@ def test_a_task_runs_once_and_shows_what_came_in_and_out(backend: Backend) -> No
     synced = seen.execution.node_executions["n0"]
     assert synced.inputs["parts"] == ["hello", "world"]
     assert synced.outputs["o0"] == "hello, world"
+
+
+@cell("task", "happy")
+def test_a_task_finds_the_secret_that_it_asks_for(backend: Backend) -> None:
+    backend.secret("conformance", "password", "0123456789")
+    assert run(backend, "tasks.secret").output(kind=int) == 10
+
+
+@cell("task", "happy")
+def test_a_task_runs_by_pyflyte(backend: Backend) -> None:
+    said = backend.pyflyte(
+        *("run", "--remote", "-p", PROJECT, "-d", DOMAIN, "remote-task", "projects.parts.add"),
+        *("--a", "20", "--b", "22"),
+    )
+    name = re.search(r"executions/([a-z0-9-]+)", said)
+    assert name, said
+    assert fetch(backend, name[1]).ended().output(kind=int) == 42
 
 
 @cell("task", "retry")
@@ -49,6 +67,20 @@ def test_an_error_that_outlives_all_retries_says_so(backend: Backend) -> None:
         assert "attempt 2 of 9 that fail" in error.message
 
 
+@cell("task", "retry")
+def test_an_attempt_may_take_its_timeout_and_all_attempts_together_twice_that(backend: Backend) -> None:
+    once, again = (run(backend, plan) for plan in ("tasks.late", "tasks.late_again"))
+    assert (once.phase, again.phase) == ("FAILED", "FAILED")
+    assert once.error.code == "RetriesExhausted|TimeoutExpired"
+    assert [one.phase for one in once.node("n0").attempts()] == ["FAILED"]
+    assert once.node("n0").phase == "FAILED"
+    assert again.error.code == "TimeoutExpired"
+    first, *others = again.node("n0").attempts()
+    assert first.phase == "FAILED"
+    assert {one.phase for one in others} <= {"ABORTED"}
+    assert again.node("n0").phase == "TIMED_OUT"
+
+
 @cell("task", "fail")
 def test_an_error_of_the_users_code_is_not_tried_again_and_has_its_traceback(backend: Backend) -> None:
     seen = run(backend, "tasks.fail", b=0)
@@ -62,6 +94,25 @@ def test_an_error_of_the_users_code_is_not_tried_again_and_has_its_traceback(bac
         assert "return a / b" in error.message
         assert not error.code.startswith("RetriesExhausted")
     assert "ZeroDivisionError" in seen.execution.error.message
+
+
+@cell("task", "fail")
+def test_a_failure_ends_what_runs_beside_it(backend: Backend) -> None:
+    seen = run(backend, "tasks.side_by_side", b=0, seconds=600)
+    assert seen.phase == "FAILED"
+    assert "ZeroDivisionError" in seen.error.message
+    assert [seen.node(node).phase for node in ("n0", "n1")] == ["FAILED", "ABORTED"]
+    assert [one.phase for one in seen.node("n1").attempts()] in ([], ["ABORTED"])
+
+
+@cell("task", "fail")
+def test_a_patient_workflow_finishes_what_does_not_depend_on_the_failure(backend: Backend) -> None:
+    seen = run(backend, "tasks.patient", b=0)
+    assert seen.phase == "FAILED"
+    assert "ZeroDivisionError" in seen.error.message
+    phases = {node.spec_id: node.phase for node in seen.nodes()}
+    assert phases.pop("n1", "SKIPPED") == "SKIPPED"
+    assert phases == {"n0": "FAILED", "n2": "SUCCEEDED", "n3": "SUCCEEDED"}
 
 
 @cell("task", "abort")
@@ -87,6 +138,42 @@ def test_what_succeeded_is_not_run_again_in_a_recovery(backend: Backend) -> None
     assert found == [("RECOVERED", 0), ("SUCCEEDED", 1)]
     assert seen.proto.spec.metadata.reference_execution.name == doomed
     assert seen.proto.spec.metadata.mode == type(seen.proto.spec.metadata).RECOVERED
+
+
+@cell("task", "recover")
+def test_an_aborted_execution_and_a_recovery_can_be_recovered(backend: Backend) -> None:
+    doomed = fresh_name()
+    failed = run(backend, "tasks.recover", name=doomed, doomed="c")
+    assert failed.phase == "FAILED"
+    again = recover(failed)
+    assert again.phase == "FAILED"
+    [stamp] = failed.node("n0").outputs().values()
+    third = recover(again)
+    assert [node.phase for node in third.nodes()] == ["RECOVERED", "FAILED"]
+    assert list(third.node("n0").outputs().values()) == [stamp]
+
+
+@cell("task", "cache")
+def test_a_kept_value_can_be_computed_anew(backend: Backend) -> None:
+    key = uuid.uuid4().hex
+    first = run(backend, "tasks.cache", key=key)
+    second = launch(backend, "tasks.cache", overwrite_cache=True, key=key).ended()
+    third = run(backend, "tasks.cache", key=key)
+    values = [one.output(kind=str) for one in (first, second, third)]
+    assert values[0] != values[1] == values[2]
+    statuses = [one.node("n0").cache_status for one in (first, second, third)]
+    assert statuses == ["CACHE_POPULATED", "CACHE_POPULATED", "CACHE_HIT"]
+
+
+@cell("task", "cache")
+def test_of_several_that_want_the_same_value_one_computes_it(backend: Backend) -> None:
+    key = uuid.uuid4().hex
+    begun = [launch(backend, "tasks.together", key=key) for _ in range(3)]
+    ended = [one.ended() for one in begun]
+    assert len({one.output(kind=str) for one in ended}) == 1
+    assert sorted(len(one.node("n0").attempts()) for one in ended) == [0, 0, 1]
+    statuses = sorted(one.node("n0").cache_status for one in ended)
+    assert statuses == ["CACHE_HIT", "CACHE_HIT", "CACHE_POPULATED"]
 
 
 @cell("task", "cache")

@@ -1,5 +1,7 @@
 """Conditions."""
 
+import typing
+
 from flytekit import conditional, workflow
 
 from projects import parts
@@ -57,4 +59,29 @@ def recover(doomed: str) -> str:
 def cache(key: str) -> str:
     return (
         conditional("key").if_(key != "").then(parts.remembered(key=key)).else_().then(parts.stamp())
+    )
+
+
+@workflow
+def inner(doomed: str, x: int) -> typing.Tuple[str, str]:
+    first = parts.stamp()
+    second = (
+        conditional("inner")
+        .if_(x > 10)
+        .then(parts.stamp(after=first))
+        .else_()
+        .then(parts.stumble(doomed=doomed, after=first))
+    )
+    return first, second
+
+
+@workflow
+def deep(doomed: str, x: int) -> typing.Tuple[str, str]:
+    """Conditions inside of a condition's subworkflow."""
+    return (
+        conditional("outer")
+        .if_(x > 0)
+        .then(inner(doomed=doomed, x=x))
+        .else_()
+        .fail("x must be positive")
     )

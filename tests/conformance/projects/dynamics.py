@@ -3,10 +3,10 @@
 import typing
 import uuid
 
-from flytekit import dynamic, task, workflow
+from flytekit import dynamic, map_task, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 
-from projects import parts
+from projects import launch_plans, maps, parts, subworkflows
 
 
 @task
@@ -76,3 +76,17 @@ def remembers(key: str) -> typing.List[str]:
 @workflow
 def cache(key: str) -> typing.List[str]:
     return remembers(key=key)
+
+
+@dynamic
+def deepest(doomed: str, marks: typing.List[str]) -> typing.List[typing.List[str]]:
+    """A child execution, a subworkflow and a map, each with a part that succeeds and a part that is doomed."""
+    child_first, child_second = launch_plans.recover_plan(doomed=doomed)
+    inside_first, inside_second = subworkflows.inner_recover(doomed=doomed)
+    mapped = map_task(maps.stumble_or_stamp)(doomed=marks)
+    return [[child_first, child_second], [inside_first, inside_second], mapped]
+
+
+@workflow
+def deep(doomed: str, marks: typing.List[str]) -> typing.List[typing.List[str]]:
+    return deepest(doomed=doomed, marks=marks)

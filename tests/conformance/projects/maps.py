@@ -4,7 +4,7 @@ import functools
 import typing
 import uuid
 
-from flytekit import map_task, task, workflow
+from flytekit import dynamic, map_task, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 
 from projects import parts
@@ -67,3 +67,18 @@ def recover(doomed: typing.List[str]) -> typing.List[str]:
 @workflow
 def cache(keys: typing.List[str]) -> typing.List[str]:
     return map_task(parts.remembered)(key=keys)
+
+
+@workflow
+def exhausted(failures: typing.List[int]) -> typing.List[int]:
+    return map_task(fails_often, concurrency=1)(failures=failures)
+
+
+@dynamic
+def as_many(n: int) -> typing.List[int]:
+    return map_task(functools.partial(scale, factor=2))(x=list(range(n)))
+
+
+@workflow
+def in_a_dynamic(n: int) -> typing.List[int]:
+    return as_many(n=n)
