@@ -49,11 +49,14 @@ def run(backend: Backend, plan: str, /, *, name: str | None = None, **inputs: An
     return launch(backend, plan, name=name, **inputs).ended()
 
 
+def begin_recovery(seen: Seen) -> str:
+    """Recover an execution: the name of the new one."""
+    return str(seen.backend.remote().client.recover_execution(seen.execution.id, name=fresh_name()).name)
+
+
 def recover(seen: Seen) -> Seen:
     """Recover an execution, and wait for the end of the recovery."""
-    remote = seen.backend.remote()
-    new = remote.client.recover_execution(seen.execution.id, name=fresh_name())
-    return fetch(seen.backend, new.name).ended()
+    return fetch(seen.backend, begin_recovery(seen)).ended()
 
 
 def fetch(backend: Backend, name: str) -> Seen:

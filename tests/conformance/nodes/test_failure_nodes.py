@@ -16,7 +16,7 @@ def failure_node(seen: Seen) -> Node:
     return seen.node("fn0")
 
 
-@cell("failure node", "happy", needs="the error as an input of failure nodes")
+@cell("failure node", "happy")
 def test_it_is_told_what_failed_and_where(backend: Backend) -> None:
     seen = run(backend, "failure_nodes.happy", b=0)
     assert seen.phase == "FAILED"
@@ -34,6 +34,27 @@ def test_it_does_not_run_where_nothing_failed(backend: Backend) -> None:
     seen = run(backend, "failure_nodes.happy", b=2)
     assert seen.output(kind=float) == 0.5
     assert [node.spec_id for node in seen.nodes() if node.attempts()] == ["n0", "n1"]
+
+
+@cell("failure node", "happy")
+def test_a_subworkflow_tidies_up_after_itself(backend: Backend) -> None:
+    seen = run(backend, "failure_nodes.inside", b=0)
+    assert seen.phase == "FAILED"
+    assert "ZeroDivisionError" in seen.error.message
+    node = seen.node("n0", "fn0")
+    assert (node.phase, len(node.attempts())) == ("SUCCEEDED", 1)
+    [said] = node.outputs().values()
+    assert "n1: " in said.scalar.primitive.string_value
+
+
+@cell("failure node", "happy")
+def test_it_may_be_a_workflow(backend: Backend) -> None:
+    seen = run(backend, "failure_nodes.by_a_workflow", b=0)
+    assert seen.phase == "FAILED"
+    assert "ZeroDivisionError" in seen.error.message
+    assert failure_node(seen).phase == "SUCCEEDED"
+    inside = seen.nodes(failure_node(seen))
+    assert [(node.phase, len(node.attempts())) for node in inside] == [("SUCCEEDED", 1)] * 2
 
 
 @cell("failure node", "retry")

@@ -8,7 +8,7 @@ from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import Seen, fresh_name, launch, recover, run
+from tests.conformance.seen import Seen, begin_recovery, fetch, fresh_name, launch, recover, run
 from tests.waiting import eventually
 
 
@@ -94,3 +94,13 @@ def test_what_was_decided_is_not_asked_again_in_a_recovery(backend: Backend) -> 
     assert seen.output("o0", kind=int) == 42
     assert seen.output("o1", kind=str) == seen.name
     assert [node.phase for node in seen.nodes()] == ["RECOVERED", "SUCCEEDED"]
+
+
+@cell("gate", "recover")
+def test_what_was_not_decided_is_asked_again_in_a_recovery(backend: Backend) -> None:
+    aborted = when_awaited(launch(backend, "gates.approval"), "review").aborted("tomorrow")
+    again = when_awaited(fetch(backend, begin_recovery(aborted)), "review")
+    backend.remote().approve("review", again.name)
+    again = again.ended()
+    assert again.output(kind=str).startswith(aborted.name)
+    assert [node.phase for node in again.nodes()] == ["RECOVERED", "SUCCEEDED", "SUCCEEDED"]

@@ -31,13 +31,15 @@ def test_their_tasks_are_tried_again(backend: Backend) -> None:
 
 
 @cell("imperative", "fail")
-def test_what_comes_after_a_failure_is_never_begun(backend: Backend) -> None:
+def test_a_failure_is_handled_and_what_comes_after_it_is_never_begun(backend: Backend) -> None:
     seen = run(backend, "imperatives.fail", b=0)
     assert seen.phase == "FAILED"
     assert seen.error.kind == core.ExecutionError.USER
     assert "ZeroDivisionError" in seen.error.message
     assert seen.node("n0").phase == "FAILED"
     assert [node for node in seen.nodes() if node.spec_id == "n1" and node.attempts()] == []
+    [said] = seen.node("efn").outputs().values()
+    assert said.scalar.primitive.string_value.startswith("b was 0; n0: ")
 
 
 @cell("imperative", "abort")

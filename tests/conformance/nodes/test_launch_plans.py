@@ -9,7 +9,7 @@ from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import fresh_name, launch, recover, run
+from tests.conformance.seen import begin_recovery, fetch, fresh_name, launch, recover, run
 
 
 @cell("launch plan", "happy")
@@ -50,6 +50,20 @@ def test_a_failed_child_fails_its_node_with_its_own_error(backend: Backend) -> N
         assert "return a / b" in error.message
 
 
+@cell("launch plan", "fail")
+def test_a_child_that_somebody_aborted_fails_its_node(backend: Backend) -> None:
+    seen = launch(backend, "launch_plans.abort").when_running("n0")
+    child = seen.node("n0").child().when_running("n0")
+    assert child.aborted("not this one").phase == "ABORTED"
+    seen = seen.ended()
+    assert (seen.phase, seen.node("n0").phase) == ("FAILED", "FAILED")
+    for error in (seen.node("n0").error, seen.error):
+        assert error.code == "RemoteChildWorkflowExecutionFailed"
+        assert error.kind == core.ExecutionError.USER
+        assert child.name in error.message
+        assert "not this one" in error.message
+
+
 @cell("launch plan", "abort")
 def test_an_abort_cascades_to_children_and_their_children(backend: Backend) -> None:
     seen = launch(backend, "launch_plans.abort").when_running("n0")
@@ -78,6 +92,20 @@ def test_a_failed_child_is_recovered_and_not_begun_afresh(backend: Backend) -> N
     [stamp] = before.node("n0").outputs().values()
     assert seen.output("o0", kind=str) == stamp.scalar.primitive.string_value
     assert seen.output("o1", kind=str) == after.name
+
+
+@cell("launch plan", "recover")
+def test_a_child_that_was_aborted_with_its_parent_goes_on_in_a_recovery(backend: Backend) -> None:
+    begun = launch(backend, "launch_plans.interrupted").when_running("n0")
+    child = begun.node("n0").child().when_running("n1")
+    aborted = begun.aborted("enough")
+    before = child.ended()
+    assert [node.phase for node in before.nodes()] == ["SUCCEEDED", "ABORTED"]
+    again = fetch(backend, begin_recovery(aborted)).when_running("n0")
+    after = again.node("n0").child().when_running("n1")
+    assert after.node("n0").phase == "RECOVERED"
+    assert after.node("n0").outputs() == before.node("n0").outputs()
+    assert again.aborted("enough again").phase == "ABORTED"
 
 
 @cell("launch plan", "cache")

@@ -9,7 +9,7 @@ from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import Attempt, Seen, fetch, fresh_name, launch, recover, run
+from tests.conformance.seen import Attempt, Seen, begin_recovery, fetch, fresh_name, launch, recover, run
 from tests.waiting import eventually
 
 Phase = core.TaskExecution
@@ -117,9 +117,10 @@ def test_an_aborted_map_is_finished_by_a_recovery(backend: Backend) -> None:
     eventually(first_is_done, backend.patience, interval=0.3)
     aborted = begun.aborted("enough")
     assert {one.phase for one in the_attempt(aborted).elements} == {Phase.SUCCEEDED, Phase.ABORTED}
-    new = backend.remote().client.recover_execution(aborted.execution.id, name=fresh_name())
-    again = fetch(backend, new.name).when_running("n0").aborted("enough again")
-    assert again.phase == "ABORTED"
+    again = fetch(backend, begin_recovery(aborted)).when_running("n0")
+    elements = the_attempt(again).elements
+    assert [one.phase for one in elements] == [Phase.SUCCEEDED, Phase.RUNNING]
+    assert again.aborted("enough again").phase == "ABORTED"
 
 
 @cell("map task", "cache")

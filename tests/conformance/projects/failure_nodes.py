@@ -62,3 +62,19 @@ def fail_with(key: str) -> None:
 @workflow(on_failure=parts.remembered)
 def cache(key: str) -> None:
     fail_with(key=key)
+
+
+@workflow
+def inside(b: int) -> float:
+    return happy(b=b)
+
+
+@workflow
+def tidy(b: int) -> None:
+    first = parts.add(a=b, b=1)
+    parts.add(a=first, b=1)
+
+
+@workflow(on_failure=tidy)
+def by_a_workflow(b: int) -> float:
+    return parts.divide(a=1, b=b)

@@ -4,7 +4,7 @@ import typing
 
 from flytekit import Workflow
 
-from projects import launch_plans, parts, subworkflows
+from projects import failure_nodes, launch_plans, parts, subworkflows
 
 happy = Workflow(name="projects.imperatives.happy")
 happy.add_workflow_input("x", int)
@@ -27,6 +27,8 @@ _quotient = fail.add_entity(parts.divide, a=1, b=fail.inputs["b"])
 _never = fail.add_entity(parts.stamp)
 _quotient >> _never
 fail.add_workflow_output("quotient", _quotient.outputs["o0"])
+
+fail.add_on_failure_handler(failure_nodes.report)
 
 abort = Workflow(name="projects.imperatives.abort")
 _long = abort.add_entity(parts.linger, seconds=600)

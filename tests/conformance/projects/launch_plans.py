@@ -53,3 +53,21 @@ def recover(doomed: str) -> typing.Tuple[str, str]:
 @workflow
 def cache(key: str) -> str:
     return cache_plan(key=key)
+
+
+@workflow
+def stamp_and_linger() -> typing.Tuple[str, str]:
+    first = parts.stamp()
+    last = parts.linger(seconds=600)
+    first >> last
+    return first, last
+
+
+interrupted_plan = LaunchPlan.get_or_create(
+    stamp_and_linger, "projects.launch_plans.interrupted_plan"
+)
+
+
+@workflow
+def interrupted() -> typing.Tuple[str, str]:
+    return interrupted_plan()
