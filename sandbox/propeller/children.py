@@ -22,6 +22,7 @@ from sandbox.propeller import clock
 from sandbox.propeller.core import events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.state import Node
+from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.literal_store import LiteralStore, UnreadableLiterals
 from sandbox.propeller.preparing import refuse
 from sandbox.propeller.running import Running
@@ -35,9 +36,12 @@ _ABORTED = "cascading abort as parent execution id [{execution}] aborted, reason
 class ChildLauncher:
     """Creates and aborts child executions."""
 
-    def __init__(self, database: Database, literals: LiteralStore, metadata_prefix: str) -> None:
+    def __init__(
+        self, database: Database, literals: LiteralStore, inputs: NodeInputs, metadata_prefix: str
+    ) -> None:
         self._database = database
         self._literals = literals
+        self._inputs = inputs
         self._metadata_prefix = metadata_prefix
         self._lock = threading.Lock()
         """Held while a child is created or aborted: an abort comes wholly before or wholly after a launch."""
@@ -49,8 +53,7 @@ class ChildLauncher:
 
         Raises store.errors.Unavailable when it should be tried again.
         """
-        name = names.child_execution_name(running.execution.name, node.unique_id, attempt)
-        child = ExecutionId(running.execution.project, running.execution.domain, name)
+        child = child_of(running, node, attempt)
         try:
             with self._lock, self._database.transaction() as connection:
                 existing = executions.find(connection, child)
@@ -66,12 +69,11 @@ class ChildLauncher:
             if isinstance(error, errors.Unavailable):
                 raise
             return refuse(node, _not_launched(node, error, SYSTEM))
-        return events.ChildStarted(clock.now(), node.number, attempt, name)
+        return events.ChildStarted(clock.now(), node.number, attempt, child.name)
 
     def abort(self, running: Running, node: Node, attempt: int, reason: str) -> bool:
         """Wish the child's end; False: it does not exist (or is over)."""
-        name = names.child_execution_name(running.execution.name, node.unique_id, attempt)
-        child = ExecutionId(running.execution.project, running.execution.domain, name)
+        child = child_of(running, node, attempt)
         cause = _ABORTED.format(execution=running.execution.name, reason=reason)
         try:
             with self._lock, self._database.transaction() as connection:
@@ -89,7 +91,7 @@ class ChildLauncher:
             raise errors.NotFound(f"{_plan(node)} runs a lone task, which a node can't launch")
         expected = launch_plan_pb2.LaunchPlanClosure.FromString(plan.closure).expected_inputs
         fixed = launch_plan_pb2.LaunchPlanSpec.FromString(plan.spec)
-        given = self._literals.get(running.places.inputs(node))
+        given = self._inputs.of(running, node)
         resolved = launching.resolve_inputs(expected, fixed.fixed_inputs, given)
         places = paths.RequestPaths.of(self._metadata_prefix, child)
         self._literals.put(places.inputs, resolved)
@@ -124,6 +126,18 @@ class ChildLauncher:
         if found is None:
             _LOG.warning("%s launches node %s anew: %s is gone", running.execution, node.unique_id, known)
         return found
+
+
+def child_of(running: Running, node: Node, attempt: int) -> ExecutionId:
+    """The name of a node's child."""
+    parent = running.execution
+    name = names.child_execution_name(parent.name, node.unique_id, attempt)
+    return ExecutionId(parent.project, parent.domain, name)
+
+
+def launching_node(running: Running, node: Node) -> Node:
+    """The node that people see as the one that launched a node's child: of an element, its array."""
+    return node if node.index < 0 else running.state.nodes[node.owner]
 
 
 def ended(node: Node, child: leases.EndedChild) -> events.ChildEnded:
@@ -176,7 +190,7 @@ def _spec(running: Running, node: Node, plan: launch_plan_pb2.LaunchPlanSpec) ->
             nesting=parent.metadata.nesting + 1,
             principal=parent.metadata.principal,
             parent_node_execution=identifier_pb2.NodeExecutionIdentifier(
-                node_id=node.unique_id, execution_id=running.execution.to_proto()
+                node_id=launching_node(running, node).unique_id, execution_id=running.execution.to_proto()
             ),
         ),
     )

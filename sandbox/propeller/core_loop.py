@@ -31,8 +31,9 @@ from sandbox.propeller.core import commands, events, machine
 from sandbox.propeller.core.failures import SYSTEM, Failure
 from sandbox.propeller.core.state import Node, NodePhase
 from sandbox.propeller.dispatcher import Dispatcher
-from sandbox.propeller.elements import NodeInputs, gather
+from sandbox.propeller.elements import NodeInputs
 from sandbox.propeller.gate_nodes import GateNodes
+from sandbox.propeller.gathering import Gatherer
 from sandbox.propeller.holdings import Holdings
 from sandbox.propeller.literal_store import LiteralStore
 from sandbox.propeller.mailbox import Mailbox
@@ -56,8 +57,6 @@ _LAZY_SECONDS = 0.02
 _ARRAY_SECONDS = 0.05
 _ELEMENT_SECONDS = 0.0002
 """An array's row tells of all its elements: it is written as rarely as is right for its size."""
-_GATHERED_INLINE = 50
-"""Of how many elements at most the outputs are put together on the core thread."""
 _BLOCKED_SECONDS = 1.0
 """Between looks whether a reservation became free."""
 
@@ -93,8 +92,8 @@ class CoreLoop:
             fail=self._break,
         )
         self._literals = LiteralStore(objects, settings.literal_cache_bytes)
-        self._offloading = settings.offloading
         inputs = NodeInputs(self._literals)
+        self._gatherer = Gatherer(self._literals, database, settings.offloading)
         self._preparer = Preparer(self._literals, inputs, database, Recoverer(self._literals, objects))
         self._results = ResultReader(objects, self._literals, inputs, database, settings.max_output_bytes)
         self._unfolder = Unfolder(objects, database)
@@ -103,7 +102,7 @@ class CoreLoop:
         """What the leasing thread keeps up."""
         self.children = ChildNodes(
             database,
-            ChildLauncher(database, self._literals, settings.metadata_prefix),
+            ChildLauncher(database, self._literals, inputs, settings.metadata_prefix),
             self.holdings,
             self._pool,
             lambda *news: self._mailbox.post(self._child_ended, *news),
@@ -265,10 +264,8 @@ class CoreLoop:
             self._break(running, error)
 
     def _gather(self, running: Running, node: Node) -> None:
-        pooled = node.elements is not None and node.elements.size > _GATHERED_INLINE
-        self._pool.perform(
-            running, lambda: gather(self._literals, self._offloading, running, node), pooled=pooled
-        )
+        pooled = self._gatherer.takes_long(node)
+        self._pool.perform(running, lambda: self._gatherer.gather(running, node), pooled=pooled)
 
     def _prepare(self, running: Running, node: Node) -> None:
         pooled = self._preparer.asks_database(running, node)

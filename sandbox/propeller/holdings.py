@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import threading
 
+from sandbox.idl.identifiers import ExecutionId
 from sandbox.propeller import memoization
 from sandbox.store.leases import Leased
+
+ChildPlace = tuple[int, ExecutionId]
+"""The row id of the node execution that launched a child, and the child's name."""
 
 
 class Holdings:
@@ -18,7 +22,8 @@ class Holdings:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._leases: dict[int, Leased] = {}
-        self._waiting: dict[int, tuple[int, int]] = {}
+        self._children: dict[ChildPlace, tuple[int, int]] = {}
+        self._children_of: dict[int, set[ChildPlace]] = {}
         self._signals: dict[int, dict[int, str]] = {}
         self._reservations: dict[tuple[int, int], tuple[memoization.CacheKey, str]] = {}
 
@@ -37,15 +42,29 @@ class Holdings:
         with self._lock:
             return set(self._leases)
 
-    def await_child(self, node_row_id: int, execution_id: int, node: int) -> None:
-        """Note that a launch-plan node waits for its child."""
+    def await_child(self, place: ChildPlace, execution_id: int, node: int) -> None:
+        """Note that a node waits for its child."""
         with self._lock:
-            self._waiting[node_row_id] = (execution_id, node)
+            self._children[place] = (execution_id, node)
+            self._children_of.setdefault(execution_id, set()).add(place)
 
-    def waiting(self, execution_ids: set[int]) -> dict[int, tuple[int, int]]:
-        """The launch-plan nodes of these executions that wait: row id to execution and node."""
+    def awaits_children(self) -> bool:
+        """Whether any node waits for a child."""
+        return bool(self._children)
+
+    def awaited_children(self, execution_ids: set[int]) -> list[ChildPlace]:
+        """The children that nodes of these executions wait for."""
         with self._lock:
-            return {row: where for row, where in self._waiting.items() if where[0] in execution_ids}
+            found = execution_ids & self._children_of.keys()
+            return [place for execution_id in found for place in self._children_of[execution_id]]
+
+    def take_child(self, place: ChildPlace) -> tuple[int, int] | None:
+        """Note that a child is waited for no longer. The execution and the node that did; None: none."""
+        with self._lock:
+            waiting = self._children.pop(place, None)
+            if waiting is not None:
+                self._children_of[waiting[0]].discard(place)
+            return waiting
 
     def await_signal(self, execution_id: int, node: int, signal: str) -> None:
         """Note that a gate node waits for a signal."""
@@ -85,7 +104,7 @@ class Holdings:
         """Drop what the nodes of an execution hold; its lease stays."""
         with self._lock:
             self._signals.pop(execution_id, None)
-            for row in [row for row, where in self._waiting.items() if where[0] == execution_id]:
-                del self._waiting[row]
+            for child in self._children_of.pop(execution_id, ()):
+                del self._children[child]
             for place in [place for place in self._reservations if place[0] == execution_id]:
                 del self._reservations[place]

@@ -1,9 +1,9 @@
 """The leasing thread: finds executions to work on, keeps their leases, hears wishes.
 
 It waits for notifications on one channel, whose payload is an execution's row id: *look at this one*. It is
-new, or someone wants it to end, a child of it ended, or a signal was
-given. What a lost notification would have told is found by
-looking at everything now and then.
+new, or someone wants it to end, or a signal was given. Of a child that ended both row ids are told, so that
+the other children need not be looked at. What a lost notification would have told is found by looking at
+everything now and then.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Iterable
 
 from sandbox.propeller import memoization, policies
 from sandbox.propeller.core.events import BadEvent
@@ -54,7 +55,8 @@ class Leasing:
                     next_look = time.monotonic() + self._settings.heartbeat_seconds
                 self.turn(asked, everything=everything)
                 told = listener.wait(next_look - time.monotonic())
-                asked = {int(text) for text in told if text.isdigit()}
+                asked, ended = announced(told)
+                self._core.children.hear(ended)
                 if attributes.NEWS in told:
                     self._learn()
                 asked |= self._to_reload()
@@ -157,3 +159,15 @@ class Leasing:
             self._core.abort(wish)
         self._core.children.look(execution_ids)
         self._core.gates.look(execution_ids)
+
+
+def announced(payloads: Iterable[str]) -> tuple[set[int], set[int]]:
+    """The executions that are to be looked at, and those that ended and are children of others."""
+    asked, ended = set(), set()
+    for payload in payloads:
+        match payload.split():
+            case [execution] if execution.isdigit():
+                asked.add(int(execution))
+            case [_, child] if child.isdigit():
+                ended.add(int(child))
+    return asked, ended

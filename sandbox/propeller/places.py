@@ -58,7 +58,7 @@ class Places:
         kind = node.spec.kind
         if node.phase is NodePhase.RECOVERED:
             return self.attempt(node, 0).outputs
-        if kind is NodeKind.LAUNCH_PLAN:
+        if kind in (NodeKind.LAUNCH_PLAN, NodeKind.CHILD):
             return node.outputs_uri
         if kind is NodeKind.BRANCH and isinstance(node.child, int):
             return self.outputs(self._state.nodes[node.child])

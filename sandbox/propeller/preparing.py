@@ -87,7 +87,7 @@ class Preparer:
             return refuse(node, Failure("InputsNotFound", message, SYSTEM))
 
     def _resolve(self, running: Running, node: Node) -> literals_pb2.LiteralMap:
-        if node.spec.kind is NodeKind.ELEMENT:
+        if node.spec.kind in (NodeKind.ELEMENT, NodeKind.CHILD):
             share = self._inputs.of(running, node)
             if node.spec.own_inputs:
                 self._literals.put(running.places.inputs(node), share)
@@ -214,7 +214,7 @@ def _choose(node: Node, inputs: literals_pb2.LiteralMap) -> events.NodePrepared 
 def _target(running: Running, node: Node) -> Mapping[str, interface_pb2.Variable]:
     """The variables that a node's bindings feed."""
     kind = node.spec.kind
-    if kind is NodeKind.TASK or (kind is NodeKind.ARRAY and _is_of_lists(node)):
+    if kind is NodeKind.TASK or (kind is NodeKind.ARRAY and node.spec.task and _is_of_lists(node)):
         return interfaces.inputs(node.template.interface)
     if kind is NodeKind.SUBWORKFLOW:
         graph = running.state.scopes[node.scope].closure.workflows[node.spec.subworkflow]

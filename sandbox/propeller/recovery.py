@@ -77,7 +77,7 @@ class Recoverer:
         source, was = _counterpart(running, node)
         if source is None or was is None or was.has_succeeded:
             return prepared
-        if node.spec.kind is NodeKind.LAUNCH_PLAN and isinstance(was.child, str):
+        if node.spec.kind in (NodeKind.LAUNCH_PLAN, NodeKind.CHILD) and isinstance(was.child, str):
             return replace(prepared, child=was.child)
         if (
             node.spec.kind in _ATTEMPTING

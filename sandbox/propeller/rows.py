@@ -24,15 +24,16 @@ from sandbox.propeller.running import Running
 from sandbox.store.projections import ExecutionRow, NodeRow, TaskRow
 
 _MIB = 1024 * 1024
-_UNATTEMPTED = {
+_BY_NODE = {
     NodePhase.IDLE: "UNDEFINED",
+    NodePhase.RUNNING: "RUNNING",
     NodePhase.SUCCEEDED: "SUCCEEDED",
     NodePhase.FAILED: "FAILED",
     NodePhase.ABORTED: "ABORTED",
     NodePhase.RECOVERED: "SUCCEEDED",
 }
-"""How an element without an attempt is shown: not begun, found in the catalog, refused, aborted in time,
-recovered (a task execution has no such phase).
+"""How an element that no attempt tells of is shown: one that did not begin, was found in the catalog,
+refused, aborted in time or recovered (a task execution has no such phase), and one that is an execution.
 """
 _NODE_PHASES = {
     NodePhase.IDLE: "UNDEFINED",
@@ -122,7 +123,7 @@ def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -
 
 def task_row(running: Running, node: Node, attempt: Attempt, node_row_id: int) -> TaskRow:
     """A task execution as it stands."""
-    task = node.template.id
+    task = _ran(node)
     return TaskRow(
         execution_id=running.id,
         node_execution_id=node_row_id,
@@ -144,6 +145,13 @@ def task_row(running: Running, node: Node, attempt: Attempt, node_row_id: int) -
     )
 
 
+def _ran(node: Node) -> identifier_pb2.Identifier:
+    """The task that a node runs; for an array over a launch plan, the launch plan."""
+    if node.spec.task is None and node.spec.element is not None:
+        return node.spec.element.proto.workflow_node.launchplan_ref
+    return node.template.id
+
+
 def _external_resources(running: Running, node: Node) -> list[event_pb2.ExternalResourceInfo]:
     """The elements of an array node, as its one task execution tells of them."""
     execution = running.execution.name
@@ -152,18 +160,28 @@ def _external_resources(running: Running, node: Node) -> list[event_pb2.External
     for element in elements_of(running, node):
         attempt = element.attempts[-1] if element.attempts else None
         number = 0 if attempt is None else attempt.number
-        phase = _UNATTEMPTED.get(element.phase, "QUEUED") if attempt is None else attempt.phase
-        found.append(
-            event_pb2.ExternalResourceInfo(
-                external_id=f"{prefix}-n{element.index}-{number}",
-                index=element.index,
-                retry_attempt=number,
-                phase=execution_pb2.TaskExecution.Phase.Value(phase),
-                cache_status=element.cache,
-                logs=() if attempt is None else _logs(attempt, f"-{element.index}"),
-            )
+        phase = _BY_NODE.get(element.phase, "QUEUED")
+        if attempt is not None and element.spec.kind is NodeKind.ELEMENT:
+            phase = attempt.phase
+        told = event_pb2.ExternalResourceInfo(
+            external_id=f"{prefix}-n{element.index}-{number}",
+            index=element.index,
+            retry_attempt=number,
+            phase=execution_pb2.TaskExecution.Phase.Value(phase),
+            cache_status=element.cache,
+            logs=() if attempt is None else _logs(attempt, f"-{element.index}"),
         )
+        if isinstance(element.child, str):
+            told.workflow_node_metadata.execution_id.CopyFrom(_launched(running, element.child))
+        found.append(told)
     return found
+
+
+def _launched(running: Running, name: str) -> identifier_pb2.WorkflowExecutionIdentifier:
+    execution = running.execution
+    return identifier_pb2.WorkflowExecutionIdentifier(
+        project=execution.project, domain=execution.domain, name=name
+    )
 
 
 def _logs(attempt: Attempt, suffix: str = "") -> list[execution_pb2.TaskLog]:
@@ -206,11 +224,7 @@ def _node_closure(running: Running, node: Node, phase: str) -> node_execution_pb
     if node.spec.kind is NodeKind.TASK:
         _describe_task(running, node, closure)
     elif node.spec.kind is NodeKind.LAUNCH_PLAN and isinstance(node.child, str):
-        closure.workflow_node_metadata.executionId.CopyFrom(
-            identifier_pb2.WorkflowExecutionIdentifier(
-                project=running.execution.project, domain=running.execution.domain, name=node.child
-            )
-        )
+        closure.workflow_node_metadata.executionId.CopyFrom(_launched(running, node.child))
     return closure
 
 
@@ -225,7 +239,6 @@ def _describe_task(running: Running, node: Node, closure: node_execution_pb2.Nod
 
 
 def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execution_pb2.TaskExecutionClosure:
-    template = node.template
     is_array = node.spec.kind is NodeKind.ARRAY
     reasons = list(attempt.reasons)
     warning = over_limit(attempt)
@@ -238,7 +251,7 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
         logs=_logs(attempt),
         reason=reasons[-1][1] if reasons else "",
         reasons=[task_execution_pb2.Reason(occurred_at=_timestamp(at), message=text) for at, text in reasons],
-        task_type="container_array" if is_array else template.type,
+        task_type="container_array" if is_array else node.template.type,
         metadata=_task_metadata(running, node, attempt),
         event_version=1,
     )
@@ -257,7 +270,6 @@ def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execut
     if told:
         closure.custom_info.CopyFrom(json_format.ParseDict(told, struct_pb2.Struct()))
     if is_array:
-        closure.metadata.plugin_identifier = "k8s-array"
         closure.metadata.external_resources.extend(_external_resources(running, node))
     return closure
 
@@ -268,7 +280,7 @@ def _task_metadata(running: Running, node: Node, attempt: Attempt) -> event_pb2.
         instance = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE
     return event_pb2.TaskExecutionMetadata(
         generated_name=names.unique_task_name(running.execution.name, node.unique_id, attempt.number),
-        plugin_identifier=_plugin(node.template),
+        plugin_identifier="k8s-array" if node.spec.kind is NodeKind.ARRAY else _plugin(node.template),
         instance_class=instance,
     )
 

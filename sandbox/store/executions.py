@@ -21,7 +21,9 @@ from sandbox.store import database, errors, filters, listing, tables
 from sandbox.store.database import Connection
 
 CHANNEL = "executions"
-"""Where new executions and abort requests are announced; the payload is the row id."""
+"""Where new executions, abort requests, signals and the ends of children are announced. The payload is the
+row id; of a child that ended, the row id of its parent's execution and its own.
+"""
 
 ACTIVE = 0
 ARCHIVED = 1

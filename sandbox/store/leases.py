@@ -49,6 +49,7 @@ class EndedChild:
     """An execution that a node waits for came to its end."""
 
     parent_node_execution_id: int
+    execution: ExecutionId
     phase: str
     error: bytes | None
     """`core.ExecutionError`."""
@@ -117,8 +118,22 @@ WHERE id = ANY(%(held)s::bigint[]) AND phase = 'ABORTING' AND NOT terminal
 """
 
 _ENDED = """
-SELECT parent_node_execution_id, phase, error, outputs_uri, abort_cause FROM executions
-WHERE parent_node_execution_id = ANY(%(nodes)s::bigint[]) AND terminal
+SELECT e.parent_node_execution_id, e.execution_project, e.execution_domain, e.execution_name, e.phase,
+       e.error, e.outputs_uri, e.abort_cause
+FROM executions AS e
+"""
+
+# By their names: an array over a launch plan has thousands of children, of which a few are waited for.
+_ENDED_CHILDREN = f"""{_ENDED}
+JOIN unnest(%(nodes)s::bigint[], %(projects)s::text[], %(domains)s::text[], %(names)s::text[])
+  AS wanted(node, project, domain, name)
+  ON (e.execution_project, e.execution_domain, e.execution_name)
+   = (wanted.project, wanted.domain, wanted.name)
+WHERE e.terminal AND e.parent_node_execution_id = wanted.node
+"""
+
+_ENDED_EXECUTIONS = f"""{_ENDED}
+WHERE e.id = ANY(%(executions)s::bigint[]) AND e.terminal AND e.parent_node_execution_id IS NOT NULL
 """
 
 
@@ -185,13 +200,27 @@ def wishes(connection: Connection, held: Collection[int]) -> list[Wish]:
     return [Wish(*row) for row in connection.exec_driver_sql(_WISHES, {"held": list(held)})]
 
 
-def ended_children(connection: Connection, node_execution_ids: Collection[int]) -> list[EndedChild]:
-    """The child executions of these nodes that are over."""
-    rows = connection.exec_driver_sql(_ENDED, {"nodes": list(node_execution_ids)})
-    return [
-        EndedChild(node, phase, None if error is None else bytes(error), outputs_uri, cause)
-        for node, phase, error, outputs_uri, cause in rows
-    ]
+def ended_children(connection: Connection, wanted: Collection[tuple[int, ExecutionId]]) -> list[EndedChild]:
+    """Those of the children (the launching node's row id, the child's name) that are over."""
+    arguments = {
+        "nodes": [node for node, _ in wanted],
+        "projects": [child.project for _, child in wanted],
+        "domains": [child.domain for _, child in wanted],
+        "names": [child.name for _, child in wanted],
+    }
+    return [_ended(row) for row in connection.exec_driver_sql(_ENDED_CHILDREN, arguments)]
+
+
+def ended_executions(connection: Connection, execution_ids: Collection[int]) -> list[EndedChild]:
+    """Those of the executions that are some node's children, and over."""
+    rows = connection.exec_driver_sql(_ENDED_EXECUTIONS, {"executions": list(execution_ids)})
+    return [_ended(row) for row in rows]
+
+
+def _ended(row: Any) -> EndedChild:
+    node, project, domain, name, phase, error, outputs_uri, cause = row
+    failed = None if error is None else bytes(error)
+    return EndedChild(node, ExecutionId(project, domain, name), phase, failed, outputs_uri, cause)
 
 
 def _from_row(row: Any) -> Leased:

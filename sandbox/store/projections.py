@@ -162,7 +162,7 @@ ON CONFLICT (node_execution_id, retry_attempt) DO UPDATE SET
 
 
 # A wish to abort that came in the meantime stays visible until the execution ends. Whoever holds the parent
-# of an execution that ended is told to look at its children.
+# of an execution that ended is told of both.
 def _executions_sql(condition: str) -> str:
     return f"""
 UPDATE executions AS e SET
@@ -187,7 +187,7 @@ FROM unnest(
 )
 WHERE e.id = v.id AND {condition}
 RETURNING CASE WHEN v.terminal AND e.parent_node_execution_id IS NOT NULL THEN (
-    SELECT pg_notify('{executions.CHANNEL}', n.execution_id::text)
+    SELECT pg_notify('{executions.CHANNEL}', n.execution_id || ' ' || e.id)
     FROM node_executions AS n WHERE n.id = e.parent_node_execution_id
 ) END
 """

@@ -120,6 +120,9 @@ DECISION = branch("n1", "n0", [(3, run("small", "n0")), (5, run("middle", "n0"))
 UNDECIDED = branch("n0", "start-node", [(3, run("small"))], "no case")
 STUCK = workflow("stuck", [UNDECIDED], "n0", on_failure=run("fn0"))
 ARRAY = [building.array("n0", building.several([1, 2, 3, 4, 5]), MAPPED, parallelism=2, min_successes=3)]
+PLANS = [
+    building.array_of_plans("n0", building.several([1, 2, 3, 4]), "child", parallelism=2, min_successes=3)
+]
 AFTER = run("n1", after=["n0"])
 ARRAY_AFTER = [
     building.array("n2", building.several([1, 2, 3, 4, 5]), MAPPED, parallelism=2, after=["n1"]),
@@ -156,6 +159,14 @@ STORIES: dict[str, Story] = {
         of([building.array("n0", building.several([]), MAPPED), AFTER]),
         more={"sizes": lambda node: 0},
     ),
+    "array-of-plans": Story(of([*PLANS, AFTER]), fails("n0[1]"), more={"sizes": lambda node: 4}),
+    "array-of-plans-fails": Story(
+        of([*PLANS, AFTER]), fails("n0[1]", "n0[2]"), more={"sizes": lambda node: 4}
+    ),
+    "aborted-array-of-plans": Story(
+        of([*PLANS, AFTER]), more={"sizes": lambda node: 4, "abort_after": 6}, seed=2
+    ),
+    "gate-unanswered": Story(of([building.wait_for_input("n0", timeout=0.001, retries=1)]), seed=4),
     "dynamic": Story(of(TWO), **dynamic(of([run("d0"), subworkflow("d1", "d0", "inner")], [INNER]))),
     "dynamic-in-dynamic": Story(
         of(TWO),

@@ -177,6 +177,8 @@ class ElementsGathered:
     at: int
     node: int
     failure: Failure | None = None
+    outputs: bool = False
+    """An array over a launch plan: whether that has outputs at all."""
 
 
 @dataclass(frozen=True, slots=True)

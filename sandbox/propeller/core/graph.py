@@ -41,6 +41,8 @@ class NodeKind(enum.IntEnum):
     ARRAY = 7
     ELEMENT = 8
     """An element of an array node: not in any template, laid out once the array's length is known."""
+    CHILD = 9
+    """An element of an array node over a launch plan: an execution of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class GraphNode:
     subworkflow: int = -1
     """The position of its template in `ClosureGraph.workflows`."""
     element: GraphNode | None = None
-    """An array: what each of its elements is; None where it maps something else than a task."""
+    """An array: what each of its elements is; None where it maps neither a task nor a launch plan."""
     own_inputs: bool = False
     """An element: whether it reads inputs of its own, not the array's whole lists at its index."""
     needs_preparing: bool = False
@@ -245,7 +247,11 @@ class _Builder:
         """
         array = proto.array_node
         mapped = array.node
-        if mapped.WhichOneof("target") != "task_node":
+        kind = _kind(mapped)
+        if kind is NodeKind.LAUNCH_PLAN:
+            node_id = NodeId(proto.id)
+            return GraphNode(index=index, node_id=node_id, kind=NodeKind.CHILD, proto=mapped, inner=True)
+        if kind is not NodeKind.TASK:
             return None
         task = self._task_of(mapped)
         metadata = workflow_pb2.NodeMetadata()

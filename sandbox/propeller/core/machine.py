@@ -20,6 +20,7 @@ from sandbox.propeller.core.kinds import (
     array,
     boundary,
     branch,
+    child,
     element,
     gate,
     launch_plan,
@@ -34,6 +35,12 @@ _ELEMENT = element.ElementKind()
 _ARRAY = array.ArrayKind()
 _GATE = gate.GateKind()
 _LAUNCH_PLAN = launch_plan.LaunchPlanKind()
+_CHILD = child.ChildKind()
+_LAUNCHING: Mapping[NodeKind, launch_plan.LaunchPlanKind] = {
+    NodeKind.LAUNCH_PLAN: _LAUNCH_PLAN,
+    NodeKind.CHILD: _CHILD,
+}
+"""The kinds whose nodes are executions of their own."""
 _ATTEMPTING: Mapping[NodeKind, task.TaskKind] = {NodeKind.TASK: _TASK, NodeKind.ELEMENT: _ELEMENT}
 """The kinds whose nodes make attempts with an executor."""
 KINDS: Mapping[NodeKind, Kind] = {
@@ -46,6 +53,7 @@ KINDS: Mapping[NodeKind, Kind] = {
     NodeKind.GATE: _GATE,
     NodeKind.ARRAY: _ARRAY,
     NodeKind.ELEMENT: _ELEMENT,
+    NodeKind.CHILD: _CHILD,
 }
 
 
@@ -151,7 +159,7 @@ def _node_recovered(step: Step, event: events.NodeRecovered) -> bool:
 
 def _node_refused(step: Step, event: events.NodeRefused) -> bool:
     node = _live(step, event.node)
-    if node is None or (node.phase is not NodePhase.PREPARING and node.spec.kind is not NodeKind.LAUNCH_PLAN):
+    if node is None or (node.phase is not NodePhase.PREPARING and node.spec.kind not in _LAUNCHING):
         return False
     node.started_at = node.started_at or event.at
     if node.aborting is not None:
@@ -206,18 +214,18 @@ def _dynamic_concluded(step: Step, event: events.DynamicConcluded) -> bool:
 
 
 def _child_started(step: Step, event: events.ChildStarted) -> bool:
-    node = _current(step, (NodeKind.LAUNCH_PLAN,), event.node, event.attempt)
+    node = _current(step, _LAUNCHING, event.node, event.attempt)
     if node is None or node.child is not None:
         return False
-    _LAUNCH_PLAN.started(step, node, event)
+    _LAUNCHING[node.spec.kind].started(step, node, event)
     return True
 
 
 def _child_ended(step: Step, event: events.ChildEnded) -> bool:
-    node = _current(step, (NodeKind.LAUNCH_PLAN,), event.node, event.attempt)
+    node = _current(step, _LAUNCHING, event.node, event.attempt)
     if node is None:
         return False
-    _LAUNCH_PLAN.ended(step, node, event)
+    _LAUNCHING[node.spec.kind].ended(step, node, event)
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
-from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2, literals_pb2, tasks_pb2
+from flyteidl.core import catalog_pb2, execution_pb2, literals_pb2, tasks_pb2
 from google.protobuf import wrappers_pb2
 
 from sandbox.executors.api import AttemptPhase, AttemptUpdate, TaskRequest
@@ -16,7 +16,7 @@ from sandbox.idl.identifiers import ExecutionId
 from sandbox.store import executions
 from tests.integration.propeller.house import House, failed
 from tests.integration.propeller.test_crashes import dying_engine
-from tests.unit.propeller.building import array, identifier, mapped, run, several, task, workflow
+from tests.unit.propeller.building import array, mapped, run, several, task, workflow
 from tests.waiting import eventually
 
 PYTHON = task("python", type="python-task")
@@ -295,19 +295,3 @@ def test_all_elements_run_on_if_the_array_says_so(house: House) -> None:
         assert house.wait(execution).phase == "FAILED"
     assert [key.node for key in house.scripted.started] == ["n0-0-n0", "n0-0-n1", "n0-0-n2"]
     assert not house.scripted.aborted
-
-
-def test_an_array_over_a_launch_plan_says_that_it_can_not_run(house: House) -> None:
-    house.register(workflow("child", [run("n0")], "n0"))
-    original = wrappers_pb2.BoolValue(value=True)
-    node = array("n0", several([1, 2]), PYTHON, is_original_sub_node_interface=original)
-    node.array_node.node.workflow_node.launchplan_ref.CopyFrom(
-        identifier(identifier_pb2.LAUNCH_PLAN, "child")
-    )
-    row = house.register(workflow("mapping", [node, run("n1", 7, after=["n0"])], "n1"), plans=["child"])
-    with house.engine():
-        ended = house.wait(house.launch(row))
-    assert (ended.phase, execution_pb2.ExecutionError.FromString(ended.error or b"").code) == (
-        "FAILED",
-        "Unimplemented",
-    )

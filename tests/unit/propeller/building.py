@@ -16,7 +16,7 @@ from flyteidl.core import (
     types_pb2,
     workflow_pb2,
 )
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, wrappers_pb2
 
 from sandbox.compiler import tasks as task_compiler
 from sandbox.compiler import workflows as workflow_compiler
@@ -196,6 +196,22 @@ def array(
         inputs=inputs,
         upstream_node_ids=after,
         array_node=workflow_pb2.ArrayNode(node=inner, **more),
+    )
+
+
+def array_of_plans(
+    node_id: str, inputs: Sequence[literals_pb2.Binding], plan: str, *, after: Sequence[str] = (), **more: Any
+) -> workflow_pb2.Node:
+    """An array node over a launch plan, as flytekit's `array_node` makes it."""
+    inner = workflow_pb2.Node(id=f"{node_id}-{plan}", inputs=inputs)
+    inner.workflow_node.launchplan_ref.CopyFrom(identifier(identifier_pb2.LAUNCH_PLAN, plan))
+    original = wrappers_pb2.BoolValue(value=True)
+    return workflow_pb2.Node(
+        id=node_id,
+        metadata=workflow_pb2.NodeMetadata(name=node_id),
+        inputs=inputs,
+        upstream_node_ids=after,
+        array_node=workflow_pb2.ArrayNode(node=inner, is_original_sub_node_interface=original, **more),
     )
 
 

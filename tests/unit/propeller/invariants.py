@@ -65,7 +65,7 @@ def check_end(state: State) -> None:
         _check_failure_node(state, scope)
     for node in state.nodes:
         assert node.phase in _UNBEGUN or node.phase.is_terminal
-        if node.spec.kind is not NodeKind.LAUNCH_PLAN:
+        if node.spec.kind not in (NodeKind.LAUNCH_PLAN, NodeKind.CHILD):
             assert all(attempt.is_terminal for attempt in node.attempts)
     if state.phase is ExecutionPhase.SUCCEEDED:
         assert state.failure is None

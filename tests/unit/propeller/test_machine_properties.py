@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from flyteidl.core import compiler_pb2, interface_pb2, workflow_pb2
 from hypothesis import HealthCheck, given, settings
@@ -57,6 +58,9 @@ def random_nodes(
             if chance.random() < 0.1:
                 nodes.append(building.sleep(f"s{index}", chance.choice([0, 5])))
                 after.append(f"s{index}")
+            if chance.random() < 0.15:
+                nodes.append(random_array_of_plans(chance, f"l{index}", run_all=not timeouts))
+                after.append(f"l{index}")
             template = RETRYING if chance.random() < 0.5 else building.task()
             timeout = 0.001 if timeouts and chance.random() < 0.05 else 0
             nodes.append(building.run(name, source, template, after=after, timeout=timeout))
@@ -74,16 +78,29 @@ def random_gate(chance: random.Random, name: str, source: str, *, timeouts: bool
 
 def random_array(chance: random.Random, name: str, source: str, *, run_all: bool) -> workflow_pb2.Node:
     """An array node; without `run_all` it may abort elements, and the order decides which."""
-    criteria: list[dict[str, float | int]] = [{}, {"min_successes": 2}, {"min_success_ratio": 0.6}]
     return building.array(
         name,
         building.several([1, 2, 3]),
         chance.choice(MAPPED),
         after=[] if source == "start-node" else [source],
-        parallelism=chance.choice([0, 1, 2]),
-        run_all_sub_nodes=run_all or chance.random() < 0.3,
-        **chance.choice(criteria),
+        **random_limits(chance, run_all=run_all),
     )
+
+
+def random_array_of_plans(chance: random.Random, name: str, *, run_all: bool) -> workflow_pb2.Node:
+    return building.array_of_plans(
+        name, building.several([1, 2, 3]), "child", **random_limits(chance, run_all=run_all)
+    )
+
+
+def random_limits(chance: random.Random, *, run_all: bool) -> dict[str, Any]:
+    """How many elements may run, and how many must succeed."""
+    criteria: list[dict[str, float | int]] = [{}, {"min_successes": 2}, {"min_success_ratio": 0.6}]
+    return {
+        "parallelism": chance.choice([0, 1, 2]),
+        "run_all_sub_nodes": run_all or chance.random() < 0.3,
+        **chance.choice(criteria),
+    }
 
 
 def random_graph(seed: int, size: int, *, fail_fast: bool | None = None) -> graph.ClosureGraph:

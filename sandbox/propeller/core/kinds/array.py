@@ -1,4 +1,4 @@
-"""Array nodes (`map_task`): one task over the elements of lists.
+"""Array nodes (`map_task`, `array_node`): one task, or one launch plan, over the elements of lists.
 
 The elements are laid out as nodes of their own once the lists' length is known, and begin in order, as many
 at a time as the array allows. The array only counts: each element that ends costs the same, however many
@@ -28,7 +28,7 @@ _FLOAT_DIGITS = 7
 
 
 class ArrayKind:
-    """A node that runs a task for each element of its inputs."""
+    """A node that runs a task, or launches a plan, for each element of its inputs."""
 
     takes_slot = True
 
@@ -37,8 +37,8 @@ class ArrayKind:
             step.prepare(node)
             return
         message = (
-            f"node {node.spec.node_id} maps something else than a task, which this version of the sandbox "
-            "can't run. Map a task instead."
+            f"node {node.spec.node_id} maps neither a task nor a launch plan; nothing else can be mapped. "
+            "Put it into a launch plan of its own, and map that."
         )
         step.fail(node, Failure("Unimplemented", message, USER))
 
@@ -91,7 +91,8 @@ class ArrayKind:
         if event.failure is not None:
             self._fail(step, node, event.failure)
             return
-        outputs = bool(node.template.interface.outputs.variables)
+        task = node.spec.task
+        outputs = event.outputs if task is None else bool(task.interface.outputs.variables)
         node.attempt.outputs = outputs
         self._end_attempt(step, node, "SUCCEEDED")
         step.succeed(node, outputs=outputs)

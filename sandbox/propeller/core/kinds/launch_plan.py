@@ -21,8 +21,11 @@ class LaunchPlanKind:
         step.prepare(node)
 
     def prepared(self, step: Step, node: Node, event: events.NodePrepared) -> None:
-        node.phase = NodePhase.QUEUED
         node.recovers = event.child
+        self._launch(step, node)
+
+    def _launch(self, step: Step, node: Node) -> None:
+        node.phase = NodePhase.QUEUED
         step.record(node)
         node.attempts.append(Attempt(0, step.at))
         step.emit(commands.StartChild(node.number, 0))
