@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from flyteidl.admin import task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.event import event_pb2
 
 from sandbox.console import memory, phases, summaries, times, urls
 from sandbox.console.memory import MemoryUse
@@ -26,6 +27,8 @@ class Subtask:
     attempt: int
     phase: Phase
     logs: tuple[tuple[str, str], ...]
+    child: ExecutionId | None
+    """The execution that an element of an array over a launch plan is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,19 @@ def from_proto(message: task_execution_pb2.TaskExecution) -> Attempt:
         failure=summaries.failure_of(closure.error)
         if closure.WhichOneof("output_result") == "error"
         else None,
-        subtasks=tuple(
-            Subtask(each.index, each.retry_attempt, phases.of_attempt(each.phase), _links(each.logs, ""))
-            for each in resources[:MAX_SUBTASKS]
-        ),
+        subtasks=tuple(_subtask(each) for each in resources[:MAX_SUBTASKS]),
         subtasks_left_out=max(len(resources) - MAX_SUBTASKS, 0),
+    )
+
+
+def _subtask(resource: event_pb2.ExternalResourceInfo) -> Subtask:
+    child = resource.workflow_node_metadata.execution_id
+    return Subtask(
+        resource.index,
+        resource.retry_attempt,
+        phases.of_attempt(resource.phase),
+        _links(resource.logs, ""),
+        ExecutionId.from_proto(child) if child.name else None,
     )
 
 

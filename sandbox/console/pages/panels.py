@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flyteidl.core import interface_pb2
+from flyteidl.admin import task_execution_pb2
+from flyteidl.core import identifier_pb2, interface_pb2
 
 from sandbox.console import attempts, errors, gates, scopes, summaries, trees, urls, values
 from sandbox.console.attempts import Attempt
@@ -114,7 +115,7 @@ def load(
     row = _row(tree, execution_id, node) or trees.row_of(message, _own_scope(scope, node), 0, execution_id)
     tried = () if row.child else console.admin.attempts(execution_id, node)
     shown = tuple(attempts.from_proto(each) for each in tried)
-    entity = EntityId.from_proto(tried[-1].id.task_id) if tried and tried[-1].id.task_id.name else row.entity
+    entity = _entity(row, tried)
     waits = row.waits_for_a_person
     inputs, outputs = (
         _data(console, execution_id, node, entity)
@@ -137,6 +138,14 @@ def load(
         answer=gates.field(row.gate, answer.text, answer.wrong) if row.gate and waits else None,
         wrong=answer.wrong,
     )
+
+
+def _entity(row: Row, tried: Sequence[task_execution_pb2.TaskExecution]) -> EntityId | None:
+    """What the node ran: a task as its attempts name it, unless it is known to be something else."""
+    is_plan = row.entity is not None and row.entity.resource_type == identifier_pb2.LAUNCH_PLAN
+    if is_plan or not (tried and tried[-1].id.task_id.name):
+        return row.entity
+    return EntityId.from_proto(tried[-1].id.task_id)
 
 
 def _row(tree: Tree | None, execution_id: ExecutionId, node: str) -> Row | None:
