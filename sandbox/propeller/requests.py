@@ -12,7 +12,7 @@ from sandbox.executors.api import TaskRequest
 from sandbox.idl import names, paths
 from sandbox.idl.identifiers import EntityId
 from sandbox.propeller import clock, offloading, overrides
-from sandbox.propeller.core.state import Node
+from sandbox.propeller.core.state import Attempt, Node
 from sandbox.propeller.policies import Policies
 from sandbox.propeller.running import Running
 from sandbox.propeller.settings import EngineSettings
@@ -54,7 +54,7 @@ def build(
         checkpoint_prefix=paths.checkpoint_prefix(raw_prefix),
         previous_checkpoint_prefix=_previous_checkpoint(running, node, attempt),
         unique_name=unique_name,
-        env=_environment(settings, running, template, attempt),
+        env=_environment(settings, running, template, node.attempts[attempt]),
         labels=_labels(running, node, attempt, template),
         annotations={**template.k8s_pod.metadata.annotations, **running.spec.annotations.values},
         secrets=secrets.requested(template.security_context, running.spec.security_context),
@@ -85,7 +85,7 @@ def _previous_checkpoint(running: Running, node: Node, attempt: int) -> str:
 
 
 def _environment(
-    settings: EngineSettings, running: Running, template: tasks_pb2.TaskTemplate, attempt: int
+    settings: EngineSettings, running: Running, template: tasks_pb2.TaskTemplate, attempt: Attempt
 ) -> dict[str, str]:
     task = template.id
     return {
@@ -96,7 +96,8 @@ def _environment(
         "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
         "FLYTE_INTERNAL_TASK_NAME": task.name,
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
-        "FLYTE_ATTEMPT_NUMBER": str(attempt),
+        "FLYTE_ATTEMPT_NUMBER": str(attempt.number),
+        "FLYTE_INTERRUPTIBLE": str(attempt.interruptible).lower(),
     }
 
 

@@ -253,10 +253,10 @@ class _Builder:
             return GraphNode(index=index, node_id=node_id, kind=NodeKind.CHILD, proto=mapped, inner=True)
         if kind is not NodeKind.TASK:
             return None
-        task = self._task_of(mapped)
         metadata = workflow_pb2.NodeMetadata()
         metadata.CopyFrom(mapped.metadata)
         metadata.MergeFrom(proto.metadata)
+        task = _with_caching(self._task_of(mapped), metadata)
         own_inputs = (
             array.is_original_sub_node_interface.value
             or array.data_mode == workflow_pb2.ArrayNode.INDIVIDUAL_INPUT_FILES
@@ -279,7 +279,7 @@ class _Builder:
         entity = EntityId.from_proto(proto.task_node.reference_id)
         if entity not in self._tasks:
             raise BadGraph(f"node {proto.id} runs {entity}, which is not in the compiled closure")
-        return self._tasks[entity]
+        return _with_caching(self._tasks[entity], proto.metadata)
 
     def _subworkflow_of(self, proto: workflow_pb2.Node) -> int:
         entity = EntityId.from_proto(proto.workflow_node.sub_workflow_ref)
@@ -340,6 +340,26 @@ def _promises(data: literals_pb2.BindingData) -> Iterator[str]:
     elif which == "map":
         for item in data.map.bindings.values():
             yield from _promises(item)
+
+
+def _with_caching(
+    task: tasks_pb2.TaskTemplate, metadata: workflow_pb2.NodeMetadata
+) -> tasks_pb2.TaskTemplate:
+    """The task with what its node says about caching: the same object if that is nothing new."""
+    wanted = tasks_pb2.TaskMetadata()
+    wanted.CopyFrom(task.metadata)
+    if metadata.WhichOneof("cacheable_value") is not None:
+        wanted.discoverable = metadata.cacheable
+    if metadata.WhichOneof("cache_version_value") is not None:
+        wanted.discovery_version = metadata.cache_version
+    if metadata.WhichOneof("cache_serializable_value") is not None:
+        wanted.cache_serializable = metadata.cache_serializable
+    if wanted == task.metadata:
+        return task
+    changed = tasks_pb2.TaskTemplate()
+    changed.CopyFrom(task)
+    changed.metadata.CopyFrom(wanted)
+    return changed
 
 
 def _max_attempts(metadata: workflow_pb2.NodeMetadata, task: tasks_pb2.TaskTemplate | None) -> int:

@@ -8,7 +8,8 @@ from flyteidl.core import tasks_pb2, workflow_pb2
 from google.protobuf import json_format
 
 from sandbox.propeller import overrides
-from tests.unit.propeller.building import task
+from sandbox.propeller.core import graph
+from tests.unit.propeller.building import compile, run, task, workflow
 
 MEMORY = tasks_pb2.Resources.MEMORY
 CPU = tasks_pb2.Resources.CPU
@@ -130,3 +131,19 @@ def test_administrators_defaults_fill_in_and_their_limits_cap() -> None:
         pod_task(resources={"limits": {"cpu": 16}}), workflow_pb2.TaskNodeOverrides(), {}, policy
     )
     assert container_of(in_pod, "main")["resources"]["limits"] == {"cpu": "4", "memory": "512Mi"}
+
+
+def test_what_a_node_says_about_caching_holds_for_its_task() -> None:
+    node = run("n0", template=task(cache=True))
+    node.metadata.cache_version = "2.0"
+    node.metadata.cache_serializable = True
+    again = run("n1", "n0")
+    again.metadata.cacheable = True
+    never = run("n2", "n1", task(cache=True))
+    never.metadata.cacheable = False
+    built = graph.build(compile(workflow("cached", [node, again, never], "n2"), [task(cache=True)]))
+    said = {one.node_id: one.task.metadata for one in built.workflows[0].nodes if one.task is not None}
+    assert (said["n0"].discoverable, said["n0"].discovery_version) == (True, "2.0")
+    assert said["n0"].cache_serializable
+    assert said["n1"].discoverable
+    assert not said["n2"].discoverable
