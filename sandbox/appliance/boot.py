@@ -51,7 +51,7 @@ STEPS: dict[str, ModuleType] = {
 }
 """The modules behind the names in a profile."""
 
-_NOT_WITHOUT_WAITING = frozenset(("object_store", "control_plane", "canary", "connector"))
+_NOT_WITHOUT_WAITING = frozenset(("object_store", "control_plane", "canary"))
 _DRY = frozenset(("preflight",))
 
 

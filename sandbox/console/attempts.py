@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from flyteidl.admin import task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.event import event_pb2
+from google.protobuf import json_format, struct_pb2
 
 from sandbox.console import memory, phases, summaries, times, urls
 from sandbox.console.memory import MemoryUse
@@ -17,6 +19,9 @@ from sandbox.console.summaries import Failure
 from sandbox.idl.identifiers import ExecutionId
 
 MAX_SUBTASKS = 200
+MAX_FACTS = 20
+MAX_FACT = 300
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Attempt:
     logs: tuple[tuple[str, str], ...]
     """Names and addresses of logs kept elsewhere."""
     memory: MemoryUse | None
+    facts: tuple[tuple[str, str], ...]
+    """What whoever ran it has to say about it: a connector's name for its job, for instance."""
     failure: Failure | None
     subtasks: tuple[Subtask, ...]
     subtasks_left_out: int
@@ -66,6 +73,7 @@ def from_proto(message: task_execution_pb2.TaskExecution) -> Attempt:
         reasons=_reasons(closure),
         logs=_links(closure.logs, _own_log(message)),
         memory=memory.from_custom_info(closure.custom_info),
+        facts=_facts(closure.custom_info),
         failure=summaries.failure_of(closure.error)
         if closure.WhichOneof("output_result") == "error"
         else None,
@@ -83,6 +91,19 @@ def _subtask(resource: event_pb2.ExternalResourceInfo) -> Subtask:
         _links(resource.logs, ""),
         ExecutionId.from_proto(child) if child.name else None,
     )
+
+
+def _facts(info: struct_pb2.Struct) -> tuple[tuple[str, str], ...]:
+    told = json_format.MessageToDict(info)
+    names = [name for name in sorted(told) if name not in memory.FIELDS]
+    return tuple((name, _fact(told[name])) for name in names[:MAX_FACTS])
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of numbers
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_FACT else f"{text[:MAX_FACT]}…"
 
 
 def _reasons(closure: task_execution_pb2.TaskExecutionClosure) -> tuple[tuple[datetime | None, str], ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from google.protobuf.struct_pb2 import Struct
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_PEAK, _LIMIT = FIELDS = ("peak_memory_bytes", "memory_limit_bytes")
+"""What the closure's custom info says about memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,10 @@ def _rounded(value: float, unit: str) -> str:
 
 def from_custom_info(info: Struct) -> MemoryUse | None:
     """What the attempt's closure says; None where nothing was recorded."""
-    peak = _number(info, "peak_memory_bytes")
+    peak = _number(info, _PEAK)
     if not peak:
         return None
-    return MemoryUse(peak, _number(info, "memory_limit_bytes") or None)
+    return MemoryUse(peak, _number(info, _LIMIT) or None)
 
 
 def _number(info: Struct, key: str) -> int:

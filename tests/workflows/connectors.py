@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List
@@ -25,6 +26,7 @@ from flytekit.extend.backend.base_connector import (
     SyncConnectorBase,
     SyncConnectorExecutorMixin,
 )
+from flytekit.extend.backend.utils import get_connector_secret
 from flytekit.sensor.file_sensor import FileSensor
 
 
@@ -50,6 +52,8 @@ class JobConnector(AsyncConnectorBase):
         name = "{} {}".format(execution.node_execution_id.node_id, execution.retry_attempt)
         meta = JobMeta(given["folder"], name, given["x"], given["how"])
         _note(meta, "created")
+        if meta.how == "take long to begin" and name.endswith(" 0"):
+            time.sleep(20)
         if meta.how == "refuse to begin":
             raise ValueError("no job for {}".format(meta.x))
         return meta
@@ -93,7 +97,8 @@ class CallConnector(SyncConnectorBase):
         x = inputs.literals["x"].scalar.primitive.value
         if x < 0:
             return Resource(phase=TaskExecution.FAILED, message="{} is negative".format(x))
-        text = task_template.custom["greeting"] + " " + str(x)
+        greeting = task_template.custom["greeting"] if x else get_connector_secret("secret-greeting")
+        text = greeting + " " + str(x)
         return Resource(phase=TaskExecution.SUCCEEDED, outputs={"o0": text}, custom_info={"length": len(text)})
 
 

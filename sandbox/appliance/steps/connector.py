@@ -38,8 +38,10 @@ def execute(context: BootContext) -> str:
     supervisor.look_again(context.state)
     if asked_again or (former is not None and former != wanted):
         _end(context)
-    context.deadline = max(context.deadline, time.monotonic() + _PATIENCE)
     port = _connectors(context).port
+    if not context.options.wait:
+        return f"port {port}"
+    context.deadline = max(context.deadline, time.monotonic() + _PATIENCE)
     context.wait_for(CONNECTOR, lambda: _answers(context, port))
     types = connector.serves(f"127.0.0.1:{port}") or ()
     return f"port {port}; " + (f"serves {', '.join(types)}" if types else "serves nothing")

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from flyteidl.admin import task_execution_pb2
@@ -19,10 +21,12 @@ from flyteidl.core import catalog_pb2, execution_pb2
 from flytekit.exceptions.system import FlyteSystemUnavailableException
 from flytekit.remote import FlyteRemote, FlyteWorkflowExecution
 
+from sandbox.console import urls
 from sandbox.executors.agent.stock import SERVE
+from sandbox.idl.identifiers import ExecutionId
 from tests.acceptance.engine.conftest import VERSION
 from tests.acceptance.engine.test_workflows import output
-from tests.sandboxes import Client, Sandbox
+from tests.sandboxes import DOMAIN, PROJECT, Client, Sandbox
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -33,6 +37,7 @@ Phase = execution_pb2.WorkflowExecution.Phase
 @pytest.fixture(scope="module")
 def connected(sandbox: Sandbox) -> Iterator[Sandbox]:
     """The shared sandbox, running the project's own connectors too."""
+    sandbox.run("secret", "set", "secret-greeting", "--value", "psst", "--name", sandbox.name)
     sandbox.start("--connector", "workflows.connectors")
     yield sandbox
     sandbox.start("--no-connector", "--connector-endpoint", "")
@@ -75,9 +80,8 @@ def lines(folder: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-@pytest.mark.usefixtures("connected")
 def test_a_job_is_followed_to_its_end_and_told_of(
-    remote: FlyteRemote, client: Client, tmp_path: Path
+    remote: FlyteRemote, client: Client, connected: Sandbox, tmp_path: Path
 ) -> None:
     execution = run(remote, "jobs", folder=str(tmp_path), x=21, how="at once")
     assert output(execution, int) == 42
@@ -88,6 +92,12 @@ def test_a_job_is_followed_to_its_end_and_told_of(
     assert [(log.name, log.uri) for log in closure.logs] == [("Job page", "https://jobs.example/21")]
     assert dict(closure.custom_info) == {"job": "n0 0", "x": 21.0}
     assert (closure.task_type, closure.metadata.plugin_identifier) == ("test-job", "connector-service")
+    page = urls.node(ExecutionId(PROJECT, DOMAIN, execution.id.name), "n0", "executions")
+    console = urlsplit(connected.status()["endpoints"]["console"])
+    with urlopen(f"{console.scheme}://{console.netloc}{page}") as answer:
+        text = answer.read().decode()
+    assert 'href="https://jobs.example/21"' in text
+    assert "<dt>job</dt><dd>n0 0</dd>" in text
 
 
 @pytest.mark.usefixtures("connected")
@@ -129,6 +139,7 @@ def test_outputs_of_a_job_are_remembered(remote: FlyteRemote, tmp_path: Path) ->
 @pytest.mark.usefixtures("connected")
 def test_a_call_answers_at_once_and_so_do_calls_for_the_items_of_a_list(remote: FlyteRemote) -> None:
     assert output(run(remote, "calls", x=5), str) == "hello 5"
+    assert output(run(remote, "calls", x=0), str) == "psst 0"
     failed = run(remote, "calls", x=-5)
     assert failed.closure.phase == Phase.FAILED
     assert "-5 is negative" in failed.error.message
@@ -178,6 +189,21 @@ def test_a_job_outlives_the_control_plane_and_is_created_once(
     connected.start()
     assert output(end(remote, execution), int) == 42
     assert lines(tmp_path) == ["created n0 0"]
+
+
+def test_an_answer_that_was_lost_with_the_control_plane_costs_an_attempt_and_is_not_asked_for_again(
+    remote: FlyteRemote, client: Client, connected: Sandbox, tmp_path: Path
+) -> None:
+    execution = begin(remote, "jobs", folder=str(tmp_path), x=21, how="take long to begin")
+    eventually(lambda: lines(tmp_path) == ["created n0 0"], 30)
+    connected.kill("control-plane")
+    connected.start()
+    ended = end(remote, execution)
+    assert output(ended, int) == 42
+    assert lines(tmp_path) == ["created n0 0", "created n0 1"]
+    lost, _ = attempts(remote, client, ended)
+    assert lost.closure.error.code == "ConnectorAnswerLost"
+    assert lost.closure.error.kind == execution_pb2.ExecutionError.SYSTEM
 
 
 @pytest.mark.usefixtures("connected")
