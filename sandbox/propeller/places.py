@@ -15,7 +15,7 @@ class Places:
     def __init__(self, root: paths.ExecutionPaths, state: State) -> None:
         self._root = root
         self._state = state
-        self._owners: dict[int, paths.AttemptPaths] = {}
+        self._owners: dict[tuple[int, int], paths.AttemptPaths] = {}
 
     @property
     def workflow_inputs(self) -> str:
@@ -27,8 +27,8 @@ class Places:
         if node.owner < 0:
             return self._root.node(node.spec.node_id)
         if node.index >= 0:
-            return self._inside(node.owner).element(node.index)
-        return self._inside(node.owner).child(node.spec.node_id)
+            return self._inside(node).element(node.index)
+        return self._inside(node).child(node.spec.node_id)
 
     def inputs(self, node: Node) -> str:
         """Its inputs.pb; an element of an array mostly reads its array's."""
@@ -65,7 +65,7 @@ class Places:
         if kind is NodeKind.START and node.owner >= 0:
             return self.inputs(self._state.nodes[node.owner])
         if kind is NodeKind.END and node.owner >= 0:
-            return self._inside(node.owner).outputs
+            return self._inside(node).outputs
         number = node.attempts[-1].number if node.attempts else 0
         return self.attempt(node, number).outputs
 
@@ -74,11 +74,11 @@ class Places:
         scope = self._state.scopes[node.scope]
         return self._state.nodes[scope.base + scope.graph.by_id[name]]
 
-    def _inside(self, owner: int) -> paths.AttemptPaths:
-        found = self._owners.get(owner)
+    def _inside(self, node: Node) -> paths.AttemptPaths:
+        """The folder of the attempt of its owner that a node is inside of."""
+        around = (node.owner, self._state.attempt_around(node))
+        found = self._owners.get(around)
         if found is None:
-            found = self._owners[owner] = self._place_inside(self._state.nodes[owner])
+            owner, attempt = around
+            found = self._owners[around] = self.node(self._state.nodes[owner]).attempt(attempt)
         return found
-
-    def _place_inside(self, owner: Node) -> paths.AttemptPaths:
-        return self.node(owner).attempt(owner.inner_attempt)

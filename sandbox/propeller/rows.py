@@ -93,7 +93,7 @@ def node_row(running: Running, node: Node, row_id: int, parent_id: int | None) -
     phase = _phase(node)
     is_start = node.spec.kind is NodeKind.START
     has_inputs = is_start or node.prepared
-    retry_group = str(running.state.nodes[node.owner].inner_attempt) if node.owner >= 0 else ""
+    retry_group = str(running.state.attempt_around(node)) if node.owner >= 0 else ""
     metadata = node_execution_pb2.NodeExecutionMetaData(
         retry_group=retry_group,
         is_parent_node=node.spec.kind is NodeKind.SUBWORKFLOW or node.is_dynamic,

@@ -41,13 +41,14 @@ _LAUNCHING: Mapping[NodeKind, launch_plan.LaunchPlanKind] = {
     NodeKind.CHILD: _CHILD,
 }
 """The kinds whose nodes are executions of their own."""
+_SUBWORKFLOW = subworkflow.SubworkflowKind()
 _ATTEMPTING: Mapping[NodeKind, task.TaskKind] = {NodeKind.TASK: _TASK, NodeKind.ELEMENT: _ELEMENT}
 """The kinds whose nodes make attempts with an executor."""
 KINDS: Mapping[NodeKind, Kind] = {
     NodeKind.START: boundary.StartKind(),
     NodeKind.END: boundary.EndKind(),
     NodeKind.TASK: _TASK,
-    NodeKind.SUBWORKFLOW: subworkflow.SubworkflowKind(),
+    NodeKind.SUBWORKFLOW: _SUBWORKFLOW,
     NodeKind.BRANCH: branch.BranchKind(),
     NodeKind.LAUNCH_PLAN: _LAUNCH_PLAN,
     NodeKind.GATE: _GATE,
@@ -254,6 +255,8 @@ def _timer_fired(step: Step, event: events.TimerFired) -> bool:
             return _ATTEMPTING[node.spec.kind].timer(step, node, event)
         case NodeKind.GATE:
             return _GATE.timer(step, node, event)
+        case NodeKind.SUBWORKFLOW:
+            return _SUBWORKFLOW.timer(step, node, event)
         case _:
             return False
 

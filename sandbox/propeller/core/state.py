@@ -106,6 +106,8 @@ class Parameters:
 
 TIMED_OUT = "TIMED_OUT"
 """`Node.reason` of a node that is being ended because its time is up."""
+LATE = "LATE"
+"""`Node.reason` of a node whose attempt is being ended because that took too long."""
 TERMINAL_ATTEMPT_PHASES = frozenset({"SUCCEEDED", "FAILED", "ABORTED"})
 
 
@@ -229,7 +231,7 @@ class Node:
         self.aborting: str | None = None
         """Why it is being ended from outside, if it is."""
         self.reason = ""
-        """TIMED_OUT when the abort under way is a deadline's."""
+        """TIMED_OUT or LATE when the abort under way is a deadline's."""
         self.cache = 0
         """`core.CatalogCacheStatus`."""
         self.catalog = ""
@@ -288,7 +290,18 @@ class Node:
 class Scope:
     """A workflow template being run."""
 
-    __slots__ = ("base", "closure", "failed", "failure", "graph", "live", "number", "owner", "phase")
+    __slots__ = (
+        "attempt",
+        "base",
+        "closure",
+        "failed",
+        "failure",
+        "graph",
+        "live",
+        "number",
+        "owner",
+        "phase",
+    )
 
     def __init__(self, number: int, closure: ClosureGraph, position: int, base: int, owner: int) -> None:
         self.number = number
@@ -301,6 +314,8 @@ class Scope:
         """The number of the node whose index in the template is 0."""
         self.owner = owner
         """The subworkflow or dynamic node that it is the inside of; -1: the execution."""
+        self.attempt = 0
+        """The attempt of that node that it belongs to."""
         self.phase = ScopePhase.RUNNING
         self.live: dict[int, None] = {}
         """The nodes under way, in the order in which they began."""
@@ -360,6 +375,11 @@ class State:
     @property
     def is_terminal(self) -> bool:
         return self.phase.is_terminal
+
+    def attempt_around(self, node: Node) -> int:
+        """The attempt of its owner that a node is inside of."""
+        scope = self.scopes[node.scope]
+        return scope.attempt if scope.owner == node.owner else self.nodes[node.owner].inner_attempt
 
 
 def snapshot(state: State) -> bytes:

@@ -17,6 +17,7 @@ from sandbox.propeller.core import commands, events
 from sandbox.propeller.core.failures import SYSTEM, USER, Failure
 from sandbox.propeller.core.graph import ClosureGraph, NodeKind
 from sandbox.propeller.core.state import (
+    LATE,
     TIMED_OUT,
     Elements,
     ExecutionPhase,
@@ -55,6 +56,16 @@ class ElementsKind(Kind, Protocol):
 
     def element_ended(self, step: Step, node: Node, element: Node) -> None:
         """One of its elements came to its end."""
+
+
+class ScopedKind(Kind, Protocol):
+    """A kind whose nodes are tried again when their scope took too long."""
+
+    def closed(self, step: Step, node: Node, phase: str) -> None:
+        """Its scope is at its end."""
+
+    def late(self, step: Step, node: Node) -> None:
+        """Nothing runs any more of an attempt that took too long."""
 
 
 class Step:
@@ -109,6 +120,7 @@ class Step:
         state = self.state
         graph = closure.workflows[position]
         scope = Scope(len(state.scopes), closure, position, len(state.nodes), owner)
+        scope.attempt = state.nodes[owner].inner_attempt if owner >= 0 else 0
         state.scopes.append(scope)
         base = scope.base
         state.nodes.extend(Node(base + spec.index, scope.number, spec, owner) for spec in graph.nodes)
@@ -316,6 +328,12 @@ class Step:
                 return
             if owner.attempts:
                 self.emit(commands.ForgetAttempt(owner.number, owner.attempt.number))
+        if owner.spec.kind is NodeKind.SUBWORKFLOW:
+            kind = cast(ScopedKind, self._kinds[owner.spec.kind])
+            if aborted and owner.reason == LATE and owner.aborting is None:
+                kind.late(self, owner)
+                return
+            kind.closed(self, owner, "ABORTED" if aborted else "FAILED" if scope.failure else "SUCCEEDED")
         if aborted:
             self.aborted(owner)
         elif scope.failure is not None:

@@ -114,14 +114,18 @@ def run(
     return node
 
 
-def subworkflow(node_id: str, source: str | int, name: str) -> workflow_pb2.Node:
-    node = _node(node_id, source, (), None, 0)
+def subworkflow(
+    node_id: str, source: str | int, name: str, *, retries: int | None = None, timeout: float = 0
+) -> workflow_pb2.Node:
+    node = _node(node_id, source, (), retries, timeout)
     node.workflow_node.sub_workflow_ref.CopyFrom(identifier(identifier_pb2.WORKFLOW, name))
     return node
 
 
-def launch_plan(node_id: str, source: str | int, name: str) -> workflow_pb2.Node:
-    node = _node(node_id, source, (), None, 0)
+def launch_plan(
+    node_id: str, source: str | int, name: str, *, retries: int | None = None, timeout: float = 0
+) -> workflow_pb2.Node:
+    node = _node(node_id, source, (), retries, timeout)
     node.workflow_node.launchplan_ref.CopyFrom(identifier(identifier_pb2.LAUNCH_PLAN, name))
     return node
 

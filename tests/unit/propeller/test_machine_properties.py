@@ -40,7 +40,9 @@ def random_nodes(
         name = f"n{index}"
         kind = chance.random()
         if inner and kind < 0.2:
-            nodes.append(building.subworkflow(name, source, chance.choice(list(inner))))
+            timeout = 0.001 if timeouts and chance.random() < 0.1 else 0
+            workflow = chance.choice(list(inner))
+            nodes.append(building.subworkflow(name, source, workflow, retries=2, timeout=timeout))
         elif kind < 0.35:
             cases = [
                 (3, building.run(f"c{index}a", source)),
