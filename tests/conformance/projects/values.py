@@ -323,5 +323,5 @@ def name_of(it: identifier_pb2.Identifier) -> str:
 
 
 @workflow
-def protobufs(name: str) -> str:
-    return name_of(it=identifier(name=name))
+def protobufs(word: str) -> str:
+    return name_of(it=identifier(name=word))

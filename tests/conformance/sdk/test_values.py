@@ -32,7 +32,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
         ("pickles", {}, [8]),
         ("stored", {"n": 3}, [14]),
         ("tables", {"n": 4}, [6]),
-        ("protobufs", {"name": "n"}, ["n 1"]),
+        ("protobufs", {"word": "n"}, ["n 1"]),
     ],
 )
 def test_values_arrive_as_they_were_sent(
