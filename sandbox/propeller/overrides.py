@@ -64,6 +64,9 @@ def effective(
     target = template.WhichOneof("target")
     if target not in ("container", "k8s_pod"):
         return template
+    said = overrides.ByteSize() or defaults or policy.defaults or policy.limits
+    if not said and target == "container" and not template.container.resources.ByteSize():
+        return template  # Nobody says anything, as for most tasks.
     changed = tasks_pb2.TaskTemplate()
     changed.CopyFrom(template)
     if overrides.pod_template.HasField("pod_spec"):

@@ -10,8 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from flyteidl.core import errors_pb2, tasks_pb2
+from flyteidl.core import errors_pb2, security_pb2, tasks_pb2
 
+from sandbox.executors import secrets
 from sandbox.executors.api import AttemptPhase, ErrorKind, TaskRequest
 from sandbox.executors.process import attempts, shutdown
 from sandbox.executors.process.links import RunnerHome
@@ -444,3 +445,40 @@ def test_an_old_python_without_flytekit_runs_plain_commands(bench: Bench, tmp_pa
     bench.executor.start(request)
     assert bench.inbox.wait_for(request.key).phase is AttemptPhase.SUCCEEDED
     assert bench.log(request).strip() == "(3, 8)"
+
+
+def test_the_files_of_secrets_go_with_the_attempt_even_if_its_runner_is_killed(bench: Bench) -> None:
+    root = bench.settings.tasks_root / "store"
+    secrets.SecretStore(root).put(secrets.SecretName("db", "password"), b"s3cret")
+    bench.restart(secrets_root=root)
+    wanted = (security_pb2.Secret(group="db", key="password"),)
+    requests = [
+        dataclasses.replace(bench.request("sleep", node=f"n{number}", seconds=60.0), secrets=wanted)
+        for number in range(2)
+    ]
+    for request in requests:
+        bench.executor.start(request)
+        bench.running(request)
+    aborted, lost = (
+        attempts.attempt_directory(bench.settings.tasks_root, request.key) / records.SECRETS
+        for request in requests
+    )
+    assert (aborted / "db" / "password").read_bytes() == (lost / "db" / "password").read_bytes() == b"s3cret"
+    bench.executor.abort(requests[0].key, "enough")
+    assert bench.inbox.wait_for(requests[0].key).phase is AttemptPhase.ABORTED
+    assert not aborted.exists()
+    os.kill(runner_pid(bench, requests[1]), signal.SIGKILL)
+    error = bench.inbox.wait_for(requests[1].key).error
+    assert error is not None
+    assert error.code == "RunnerLost"
+    assert not lost.exists()
+
+
+def test_a_missing_secret_ends_the_attempt_for_good_before_it_started(bench: Bench) -> None:
+    request = bench.request("increment", x=1)
+    bench.executor.start(dataclasses.replace(request, secrets=(security_pb2.Secret(group="no", key="such"),)))
+    error = bench.inbox.wait_for(request.key).error
+    assert error is not None
+    assert (error.code, error.kind, error.recoverable) == ("MissingSecret", ErrorKind.USER, False)
+    assert "sandbox secret set no such" in error.message
+    assert bench.log(request) == ""

@@ -177,3 +177,32 @@ def test_a_failed_attempt_gives_its_place_to_the_next(house: House) -> None:
         for other in list(house.scripted.started):
             end(house, other)
         assert {house.wait(execution).phase for execution in launched} == {"SUCCEEDED"}
+
+
+def test_what_administrators_set_for_tasks_holds_from_the_next_attempt_on(house: House) -> None:
+    def limit_memory(most: str) -> None:
+        spec = matchable_resource_pb2.TaskResourceSpec
+        said = matchable_resource_pb2.TaskResourceAttributes(
+            defaults=spec(cpu="250m"), limits=spec(memory=most)
+        )
+        matching = matchable_resource_pb2.MatchingAttributes(task_resource_attributes=said)
+        with house.database.transaction() as connection:
+            kind = matchable_resource_pb2.TASK_RESOURCE
+            attributes.put(connection, kind, HERE, matching.SerializeToString())
+
+    greedy = task("python", type="python-task", memory_limit="8Gi")
+    row = house.register(workflow("greedy", [run("n0", template=greedy)], "n0"), [greedy])
+    with house.engine(heartbeat_seconds=60):
+        for most in ("2Gi", "1Gi"):
+            limit_memory(most)
+
+            def is_capped(most: str = most) -> bool:
+                execution = house.launch(row)
+                assert house.wait(execution).phase == "SUCCEEDED"
+                request = next(
+                    request for key, request in house.scripted.requests.items() if key.execution == execution
+                )
+                limits = request.template.container.resources.limits
+                return {entry.name: entry.value for entry in limits} == {1: "250m", 3: most}
+
+            eventually(is_capped)  # the engine hears of it a moment after it was set
