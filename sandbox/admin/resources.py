@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
+from flyteidl.admin import matchable_resource_pb2
 from flyteidl.core import tasks_pb2
 
 from sandbox.admin import errors
 from sandbox.admin.settings import PlatformResources
 from sandbox.idl import quantities
+from sandbox.idl.identifiers import EntityId
+from sandbox.store import attributes
+from sandbox.store.database import Connection
 
 Resources = tasks_pb2.Resources
 Requested = Mapping[int, Decimal]
@@ -37,6 +42,24 @@ def check(task: str, resources: tasks_pb2.Resources, platform: PlatformResources
         _under_ceiling(task, name, "default", amount, ceilings)
     for name, limit in limits.items():
         _under_ceiling(task, name, "limit", limit, ceilings)
+
+
+def platform(connection: Connection, settings: PlatformResources, task: EntityId) -> PlatformResources:
+    """The limits that hold for a task: those that an administrator set for its project, domain or name, else
+    the platform's.
+    """
+    scope = attributes.Scope(task.project, task.domain, task.name)
+    found = attributes.most_specific(connection, matchable_resource_pb2.TASK_RESOURCE, scope)
+    if found is None:
+        return settings
+    matching = matchable_resource_pb2.MatchingAttributes.FromString(found.attributes)
+    limits = matching.task_resource_attributes.limits
+    return replace(settings, limit_cpu=_limit(limits.cpu), limit_memory=_limit(limits.memory))
+
+
+def _limit(text: str) -> str:
+    """Nothing, as everywhere in Flyte, is no limit."""
+    return "" if text == "0" else text
 
 
 def _requested(task: str, entries: Iterable[tasks_pb2.Resources.ResourceEntry]) -> Requested:

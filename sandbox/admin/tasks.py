@@ -33,7 +33,8 @@ def create(context: AdminContext, request: task_pb2.TaskCreateRequest) -> task_p
         raise errors.missing("spec")
     template = request.spec.template
     template.id.CopyFrom(request.id)
-    check(template, context.settings.resources)
+    with context.database.reading() as connection:
+        check(template, resources.platform(connection, context.settings.resources, entity))
     compiled = compiler.compile(template)
     closure = task_pb2.TaskClosure(compiled_task=compiled, created_at=times.timestamp(times.now()))
     with context.database.transaction() as connection:

@@ -20,6 +20,7 @@ from flyteidl.core import identifier_pb2, literals_pb2
 
 from sandbox.idl.identifiers import ExecutionId
 from sandbox.store import executions
+from sandbox.store.database import Database
 from tests.integration.admin import builders
 from tests.integration.admin.conftest import Admin
 from tests.integration.admin.history import History
@@ -414,3 +415,35 @@ def test_time_is_accounted_for_as_spans(admin: Admin) -> None:
     assert [each.workflow_id.name for each in children] == ["child"]
     request.depth = 0
     assert not admin.admin.GetExecutionMetrics(request).span.spans
+
+
+def test_the_quality_of_service_is_the_requests_the_plans_or_the_attributes(
+    admin: Admin, database: Database
+) -> None:
+    quality = core_execution_pb2.QualityOfService
+    matching = matchable_resource_pb2.MatchingAttributes(quality_of_service=quality(tier=quality.LOW))
+    admin.admin.UpdateProjectAttributes(
+        project_attributes_pb2.ProjectAttributesUpdateRequest(
+            attributes=project_attributes_pb2.ProjectAttributes(
+                project=builders.PROJECT, matching_attributes=matching
+            )
+        )
+    )
+    plan = builders.launch_plan("urgent")
+    plan.spec.quality_of_service.tier = quality.HIGH
+    admin.admin.CreateLaunchPlan(plan)
+    launch = builders.launch_plan_id("urgent")
+    own = quality(spec={"queueing_budget": {"seconds": 5}})
+    admin.admin.CreateExecution(builders.execution("open"))
+    admin.admin.CreateExecution(builders.execution("planned", launch=launch))
+    admin.admin.CreateExecution(builders.execution("own", launch=launch, quality_of_service=own))
+    said = [get(admin, name).spec.quality_of_service for name in ("open", "planned", "own")]
+    assert [one.tier for one in said[:2]] == [quality.LOW, quality.HIGH]
+    assert said[2].spec.queueing_budget.seconds == 5
+    with database.reading() as connection:
+        priorities = [
+            executions.get(connection, ExecutionId(builders.PROJECT, builders.DOMAIN, name)).priority
+            for name in ("open", "planned", "own")
+        ]
+    assert priorities == sorted(priorities)
+    assert len(set(priorities)) == 3

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from flyteidl.admin import common_pb2, launch_plan_pb2, workflow_pb2
-from flyteidl.core import identifier_pb2
+from flyteidl.admin import (
+    common_pb2,
+    launch_plan_pb2,
+    matchable_resource_pb2,
+    project_domain_attributes_pb2,
+    workflow_pb2,
+)
+from flyteidl.core import identifier_pb2, tasks_pb2
 
 from tests.integration.admin import builders
 from tests.integration.admin.conftest import Admin
@@ -270,3 +276,24 @@ def test_names_carry_a_description_and_a_state(registered: Admin) -> None:
         )
     )
     assert not listed.entities
+
+
+def test_an_administrators_limits_hold_for_the_tasks_of_the_project(admin: Admin) -> None:
+    spec = matchable_resource_pb2.TaskResourceSpec
+    said = matchable_resource_pb2.TaskResourceAttributes(limits=spec(memory="1Gi"))
+    admin.admin.UpdateProjectDomainAttributes(
+        project_domain_attributes_pb2.ProjectDomainAttributesUpdateRequest(
+            attributes=project_domain_attributes_pb2.ProjectDomainAttributes(
+                project=builders.PROJECT,
+                domain=builders.DOMAIN,
+                matching_attributes=matchable_resource_pb2.MatchingAttributes(task_resource_attributes=said),
+            )
+        )
+    )
+    request = builders.task()
+    memory = tasks_pb2.Resources.ResourceEntry(name=tasks_pb2.Resources.MEMORY, value="2Gi")
+    request.spec.template.container.resources.limits.append(memory)
+    with refused(INVALID, "Requested MEMORY limit", "greater than the platform's limit"):
+        admin.admin.CreateTask(request)
+    request.spec.template.container.resources.limits[0].value = "1Gi"
+    admin.admin.CreateTask(request)
