@@ -234,8 +234,15 @@ def _describe_task(running: Running, node: Node, closure: node_execution_pb2.Nod
         closure.task_node_metadata.catalog_key.CopyFrom(memoization.unpack(node.catalog))
     if node.is_dynamic:
         closure.dynamic_job_spec_uri = running.places.attempt(node, node.inner_attempt).futures
-    if node.has_deck:
+    if node.has_deck or _is_making_deck(node):
         closure.deck_uri = running.places.attempt(node, node.inner_attempt).deck
+
+
+def _is_making_deck(node: Node) -> bool:
+    """Whether its attempt runs and said that it makes a deck, which people may look at meanwhile."""
+    if not node.attempts or node.attempt.phase != "RUNNING":
+        return False
+    return bool(node.template.metadata.generates_deck.value)
 
 
 def _task_closure(running: Running, node: Node, attempt: Attempt) -> task_execution_pb2.TaskExecutionClosure:

@@ -8,6 +8,7 @@ from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import catalog_pb2, errors_pb2, execution_pb2
 
 from sandbox.executors.api import AttemptPhase, AttemptUpdate, ErrorKind, LogLink, TaskRequest
+from sandbox.idl.identifiers import ExecutionId
 from sandbox.store import executions
 from tests.integration.propeller.house import House, failed
 from tests.unit.propeller.building import launch_plan, run, subworkflow, task, workflow
@@ -278,3 +279,26 @@ def test_a_failure_node_runs_before_the_execution_fails(house: House) -> None:
         ended = house.wait(execution)
     assert (ended.phase, error_of(ended).message) == ("FAILED", "it went boom")
     assert house.nodes(execution)["fn0"].phase == "SUCCEEDED"
+
+
+def test_a_deck_is_announced_while_its_task_runs_and_withdrawn_if_none_came(house: House) -> None:
+    template = task("python", type="python-task")
+    template.metadata.generates_deck.value = True
+    house.scripted.behave = lambda request: None
+    row = house.register(workflow("decked", [run("n0", template=template)], "n0"), [template])
+
+    def deck(execution: ExecutionId) -> str:
+        closure = house.nodes(execution)["n0"].closure
+        return str(node_execution_pb2.NodeExecutionClosure.FromString(closure).deck_uri)
+
+    with house.engine():
+        with_deck, without = house.launch(row), house.launch(row)
+        for execution in (with_deck, without):
+            eventually(lambda one=execution: "n0" in house.nodes(one) and deck(one).endswith("/0/deck.html"))
+        house.objects.put(deck(with_deck), b"<html>")
+        for key, request in list(house.scripted.requests.items()):
+            assert key in house.scripted.started
+            house.scripted.end(house.scripted.echo(request))
+        assert {house.wait(with_deck).phase, house.wait(without).phase} == {"SUCCEEDED"}
+    assert deck(with_deck).endswith("/0/deck.html")
+    assert deck(without) == ""
