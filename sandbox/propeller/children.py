@@ -49,7 +49,7 @@ class ChildLauncher:
     def launch(
         self, running: Running, node: Node, attempt: int, node_row_id: int
     ) -> events.ChildStarted | events.NodeRefused | None:
-        """Create the child, or find it; None: the node is being aborted, nothing was created.
+        """Create the child, or find it; None: it is not wanted any more, nothing was created.
 
         Raises store.errors.Unavailable when it should be tried again.
         """
@@ -57,7 +57,7 @@ class ChildLauncher:
         try:
             with self._lock, self._database.transaction() as connection:
                 existing = executions.find(connection, child)
-                if existing is None and node.aborting is not None:
+                if existing is None and _is_unwanted(node, attempt):
                     return None
                 if existing is None:
                     self._create(connection, running, node, child, node_row_id)
@@ -140,9 +140,17 @@ def launching_node(running: Running, node: Node) -> Node:
     return node if node.index < 0 else running.state.nodes[node.owner]
 
 
-def ended(node: Node, child: leases.EndedChild) -> events.ChildEnded:
-    """What the end of a child means for its node."""
+def _is_unwanted(node: Node, attempt: int) -> bool:
+    """Whether the node is being aborted, or this attempt is late, before its child was there."""
+    is_late = node.attempt.number != attempt or node.attempt.failure is not None
+    return is_late or node.aborting is not None
+
+
+def ended(running: Running, node: Node, child: leases.EndedChild) -> events.ChildEnded | None:
+    """What the end of a child means for its node; None: it is one of an attempt that is long over."""
     attempt = node.attempt.number
+    if child.execution != child_of(running, node, attempt):
+        return None
     at = clock.now()
     if child.phase == "SUCCEEDED":
         return events.ChildEnded(at, node.number, attempt, outputs_uri=child.outputs_uri)

@@ -371,8 +371,9 @@ class CoreLoop:
         running = self._running.get(execution_id)
         if running is not None:
             node = running.state.nodes[number]
-            if node.attempts:
-                self._happened(running, children.ended(node, child))
+            ended = children.ended(running, node, child) if node.attempts else None
+            if ended is not None:
+                self._happened(running, ended)
 
     def _signal_given(self, execution_id: int, number: int, value: literals_pb2.Literal) -> None:
         running = self._running.get(execution_id)

@@ -193,6 +193,12 @@ STORIES: dict[str, Story] = {
     "aborted": Story(of([*TWO, subworkflow("n2", "n1", "inner")], [INNER]), more={"abort_after": 9}),
     "aborted-array": Story(of([*ARRAY, AFTER]), more={"sizes": lambda node: 5, "abort_after": 6}),
     "aborted-launch-plan": Story(of([launch_plan("n0", "start-node", "child")]), more={"abort_after": 4}),
+    "late-subworkflow": Story(
+        of([subworkflow("n0", "start-node", "inner", retries=1, timeout=0.001), AFTER], [INNER]), seed=2
+    ),
+    "late-launch-plan": Story(
+        of([launch_plan("n0", "start-node", "child", retries=1, timeout=0.001), AFTER]), seed=21
+    ),
     "recovered": Story(
         of([*TWO, *ARRAY_AFTER, subworkflow("n4", "n1", "inner"), launch_plan("n5", "n4", "child")], [INNER]),
         more={"recovers": done("n0", "n2[1]", "n4-0-n0"), "sizes": lambda node: 5},

@@ -257,6 +257,8 @@ def _timer_fired(step: Step, event: events.TimerFired) -> bool:
             return _GATE.timer(step, node, event)
         case NodeKind.SUBWORKFLOW:
             return _SUBWORKFLOW.timer(step, node, event)
+        case NodeKind.LAUNCH_PLAN:
+            return _LAUNCH_PLAN.timer(step, node, event)
         case _:
             return False
 

@@ -53,7 +53,8 @@ def random_nodes(
         elif kind < 0.4:
             nodes.append(random_array(chance, name, source, run_all=not timeouts))
         elif kind < 0.5:
-            nodes.append(building.launch_plan(name, source, "child"))
+            timeout = 0.001 if timeouts and chance.random() < 0.2 else 0
+            nodes.append(building.launch_plan(name, source, "child", retries=1, timeout=timeout))
         elif kind < 0.6:
             nodes.append(random_gate(chance, name, source, timeouts=timeouts))
         else:
