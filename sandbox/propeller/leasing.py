@@ -21,7 +21,7 @@ from sandbox.propeller.core_loop import CoreLoop
 from sandbox.propeller.loading import Loader
 from sandbox.propeller.policies import Policies
 from sandbox.propeller.settings import EngineSettings
-from sandbox.store import attributes, errors, executions, leases
+from sandbox.store import attributes, errors, executions, leases, reservations
 from sandbox.store.database import Database, Listener
 
 _LOG = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Leasing:
             self._renew(held)
             self._look(held)
             self._claim(None)
+            self._purge()
         elif asked:
             self._look(asked & held)
             if asked - held:
@@ -149,6 +150,10 @@ class Leasing:
             self._core.lost(execution_id)
         for key, owner in self._core.holdings.reservations():
             memoization.reserve(self._database, key, owner)
+
+    def _purge(self) -> None:
+        with self._database.reading() as connection:
+            reservations.purge(connection)
 
     def _look(self, execution_ids: set[int]) -> None:
         if not execution_ids:

@@ -89,6 +89,13 @@ def release(connection: Connection, dataset: DatasetKey, tag: str, *, owner: str
     return deleted.rowcount > 0
 
 
+def purge(connection: Connection) -> int:
+    """Remove those whose owners let them expire: they died, or ended before they could release them. How
+    many there were.
+    """
+    return connection.execute(sa.delete(_T).where(_T.c.expires_at < sa.func.clock_timestamp())).rowcount
+
+
 def _is(dataset: DatasetKey, tag: str) -> list[sa.ColumnElement[bool]]:
     return [
         _T.c.project == dataset.project,

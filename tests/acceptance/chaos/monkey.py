@@ -25,8 +25,11 @@ PAUSE = (1.0, 4.0)
 class Monkey(threading.Thread):
     """Kills until it is told to stop."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, *, mercy: float) -> None:
+        """`mercy`: seconds that a component has before it is killed again; a slow machine needs more."""
         super().__init__(name="monkey", daemon=True)
+        self._mercy = mercy
+        self._killed: dict[str, float] = {}
         self._root = root
         self._chance = random.Random(seed)
         self._enough = threading.Event()
@@ -42,7 +45,7 @@ class Monkey(threading.Thread):
 
     def run(self) -> None:
         while not self._enough.wait(self._chance.uniform(*PAUSE)):
-            self.kill(self._chance.choice(VICTIMS))
+            self.kill(self._chance.choice([one for one in VICTIMS if self._is_fair(one)]))
 
     def stop(self) -> None:
         """Leave the sandbox alone from now on."""
@@ -58,8 +61,12 @@ class Monkey(threading.Thread):
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return
+        self._killed[victim] = self.age
         self.counts[victim] += 1
         self.kills.append(f"{self.age:7.2f} s  {victim} {pid}")
+
+    def _is_fair(self, victim: str) -> bool:
+        return victim not in COMPONENTS or self.age - self._killed.get(victim, -self._mercy) >= self._mercy
 
     def _find(self, victim: str) -> int | None:
         if victim in COMPONENTS:
