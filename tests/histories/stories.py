@@ -136,6 +136,11 @@ STORIES: dict[str, Story] = {
     "retried": Story(of([run("n0", "start-node", RETRYING)]), fails("n0", until=2)),
     "retries-used-up": Story(of([run("n0", "start-node", RETRYING)]), fails("n0")),
     "lost-to-the-system": Story(of([run("n0")]), fails("n0", kind=SYSTEM, until=2)),
+    "lost-and-tried-again-after-pauses": Story(
+        of([*ARRAY, AFTER]),
+        fails("n0[1]", "n1", kind=SYSTEM, until=2),
+        more={"retry_delay": 1000, "sizes": lambda node: 5},
+    ),
     "lost-too-often": Story(of([run("n0")]), fails("n0", kind=SYSTEM)),
     "timed-out": Story(of([run("n0", timeout=0.001)]), seed=2),
     "subworkflows": Story(of([run("n0"), subworkflow("n1", "n0", "inner")], [INNER])),
