@@ -131,6 +131,8 @@ class CoreLoop:
         )
         self.reload: Callable[[leases.Leased], None] = lambda leased: None
         """Called when an execution must be claimed and loaded again, or given up."""
+        self.gave_up: Callable[[], None] = lambda: None
+        """Called when an execution ended without the engine's doing: what it started may still run."""
 
     # --- for other threads ---------------------------------------------------------------------------------
 
@@ -438,6 +440,7 @@ class CoreLoop:
             return
         self._broken.pop(leased.id, None)
         self.holdings.release(leased.id)
+        self.gave_up()
 
 
 def _nothing() -> None:

@@ -36,6 +36,7 @@ class Engine:
         self._leasing = Leasing(settings, database, Loader(settings, database, objects), self._core)
         self._core.reload = self._leasing.reload
         self._sweeper = Sweeper(database, executors, delay=settings.sweep_delay_seconds)
+        self._core.gave_up = self._sweeper.again
         self._threads = [
             threading.Thread(target=self._core.run, name="propeller-core", daemon=True),
             threading.Thread(target=self._leasing.run, name="propeller-leasing", daemon=True),

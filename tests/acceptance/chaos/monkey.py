@@ -22,6 +22,10 @@ PAUSE = (1.0, 4.0)
 """Seconds between two kills, at least and at most."""
 
 
+PATIENCE = 3.0
+"""Seconds that it waits for a victim to appear."""
+
+
 class Monkey(threading.Thread):
     """Kills until it is told to stop."""
 
@@ -53,10 +57,11 @@ class Monkey(threading.Thread):
         self.join()
 
     def kill(self, victim: str) -> None:
-        """Kill one; nothing happens when none lives just now."""
-        pid = self._find(victim)
-        if pid is None:
-            return
+        """Kill one; nothing happens when none lives, and none begins for a while."""
+        until = time.monotonic() + PATIENCE
+        while (pid := self._find(victim)) is None:
+            if time.monotonic() > until or self._enough.wait(0.05):
+                return
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:

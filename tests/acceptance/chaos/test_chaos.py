@@ -23,7 +23,7 @@ from sandbox.propeller import histories
 from sandbox.propeller.archive import Archive
 from sandbox.propeller.core.graph import NodeKind
 from tests.acceptance.chaos import leftovers
-from tests.acceptance.chaos.monkey import VICTIMS, Monkey
+from tests.acceptance.chaos.monkey import COMPONENTS, Monkey
 from tests.sandboxes import DOMAIN, PROJECT, TERMINAL, Client, Sandbox, integers
 from tests.waiting import eventually
 
@@ -112,7 +112,7 @@ def test_all_executions_end_right_although_everything_is_killed(victim: Victim, 
     finally:
         monkey.stop()
         client.close()
-    assert set(monkey.counts) == set(VICTIMS)
+    assert set(monkey.counts) >= set(COMPONENTS), "a run that proves nothing"
 
 
 def _round(words: list[str]) -> Iterator[str]:
