@@ -142,6 +142,18 @@ STORIES: dict[str, Story] = {
         more={"retry_delay": 1000, "sizes": lambda node: 5},
     ),
     "lost-too-often": Story(of([run("n0")]), fails("n0", kind=SYSTEM)),
+    "lost-and-retried-after-pauses": Story(
+        of([run("n0")]), fails("n0", kind=SYSTEM, until=3), more={"retry_delay": 500_000}
+    ),
+    "aborted-during-a-pause": Story(
+        of([run("n0")]),
+        fails("n0", kind=SYSTEM),
+        more={"retry_delay": 500_000, "abort_after": 3, "watchful": False},
+    ),
+    "waits-for-resources": Story(of([run("n0"), run("n1", "n0"), run("n2")]), more={"waits": 1.0}),
+    "elements-wait-for-resources": Story(
+        of([*ARRAY, AFTER]), fails("n0[1]", kind=SYSTEM, until=1), more={"waits": 1.0, "retry_delay": 500_000}
+    ),
     "timed-out": Story(of([run("n0", timeout=0.001)]), seed=2),
     "subworkflows": Story(of([run("n0"), subworkflow("n1", "n0", "inner")], [INNER])),
     "branch": Story(of([run("n0"), DECISION]), more={"cases": lambda node: 1}),
