@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ NO_FLYTEKIT = 3
 NO_EXTRA = 4
 """Exit codes: the environment's flytekit can't serve, or lacks what that needs besides."""
 _LOOPBACK = "127.0.0.1"
-_EXTRA = ("prometheus_client", "httpx", "grpc_health.v1.health", "grpc.aio")
+_EXTRA = ["prometheus_client", "grpc_health.v1.health", "grpc.aio"]
 
 
 def main(arguments: list[str]) -> None:
@@ -34,8 +35,13 @@ def main(arguments: list[str]) -> None:
     serve = _command()
     _keep_to_loopback()
     words = ["--port", port]
-    for module in modules:
-        words += ["--modules", module]
+    if any(parameter.name == "modules" for parameter in serve.params):
+        for module in modules:
+            words += ["--modules", module]
+    else:  # flytekit before 1.14
+        sys.path.append(os.getcwd())
+        for module in modules:
+            importlib.import_module(module)
     serve.main(words, standalone_mode=True)
 
 
@@ -45,7 +51,8 @@ def _command() -> Any:
         group = importlib.import_module("flytekit.clis.sdk_in_container.serve").serve
     except ImportError as error:
         _give_up(NO_FLYTEKIT, f"the flytekit of {sys.prefix} can't serve connectors: {error}")
-    for module in _EXTRA:
+    web = ["httpx"] if importlib.util.find_spec("flytekit.extras.webhook") else []
+    for module in _EXTRA + web:
         try:
             importlib.import_module(module)
         except ImportError as error:

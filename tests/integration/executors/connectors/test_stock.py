@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from flyteidl.core import tasks_pb2
 
 from sandbox.executors.agent.notes import Note
+from sandbox.executors.agent.stock import SERVE
 from sandbox.executors.api import AttemptPhase, ErrorKind, LogLink
 from tests.integration.executors.connectors.desk import Desk
 from tests.waiting import eventually
@@ -161,3 +164,11 @@ def test_what_the_executor_behind_has_begun_is_not_begun_at_a_connector(desk: De
     desk.executor.start(request)
     eventually(lambda: desk.behind.started == [request.key])
     assert desk.journal() == []
+
+
+def test_an_environment_without_flytekit_is_told_apart() -> None:
+    bare = subprocess.run(
+        [sys.executable, "-S", str(SERVE), "1"], capture_output=True, text=True, check=False
+    )
+    assert bare.returncode == 3
+    assert "can't serve connectors" in bare.stderr
