@@ -57,14 +57,10 @@ def _component(context: BootContext) -> Any:
 
     config = context.config
     environment = environments.find(environments.DEFAULT_TAG, context.state)
-    if config.source is None or environment is None:
-        raise PreflightFailed(
-            "there is nothing to run a connector with",
-            "a connector is flytekit's, run in the environment of your project"
-            + ("; the sandbox has no project" if config.source is None else "; the project has none"),
-            "Name a project whose requirements have flytekit[connector] with --source, name a connector that "
-            "runs elsewhere with --connector-endpoint, or start with --no-connector.",
-        )
+    if config.source is None:
+        raise no_environment("the sandbox has no project")
+    if environment is None:
+        raise no_environment("the project has none")
     if not environments.package_version(environment.python.parent.parent, "flytekit"):
         raise PreflightFailed(
             "the environment of your project can't run a connector",
@@ -78,6 +74,16 @@ def _component(context: BootContext) -> Any:
         ports=config.ports,
         env=config.env,
         source=Path(config.source),
+    )
+
+
+def no_environment(why: str) -> PreflightFailed:
+    """The error for a connector that nothing can run."""
+    return PreflightFailed(
+        "there is nothing to run a connector with",
+        f"a connector is flytekit's, run in the environment of your project; {why}",
+        "Name a project whose requirements have flytekit[connector] with --source, name a connector that "
+        "runs elsewhere with --connector-endpoint, or start with --no-connector.",
     )
 
 

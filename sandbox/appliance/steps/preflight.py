@@ -16,6 +16,7 @@ from sandbox.appliance.embedded.components import CONTROL_PLANE, OBJECT_STORE, P
 from sandbox.appliance.errors import ApplianceError, PreflightFailed
 from sandbox.appliance.pids import Identity
 from sandbox.appliance.state import SandboxState
+from sandbox.appliance.steps import connector
 
 TITLE = "Preflight"
 
@@ -34,6 +35,8 @@ def execute(context: BootContext) -> str:
     check_platform()
     free = check_disk(context.state.root)
     check_source(context.options.source)
+    if connector.applies(context) and context.config.source is None:
+        raise connector.no_environment("the sandbox has no project")
     ended = [] if context.options.dry_run or context.was_running else end_leftovers(context.state)
     check_ports(context.state, context.config.ports)
     detail = f"{free / 2**30:.0f} GiB free"

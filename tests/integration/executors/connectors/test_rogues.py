@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +15,7 @@ import pytest
 from flyteidl.admin import agent_pb2
 from flyteidl.core import execution_pb2, literals_pb2, tasks_pb2
 
+from sandbox.executors.agent import pace
 from sandbox.executors.api import AttemptPhase, ErrorKind
 from sandbox.store.objects import DirectoryObjectStore
 from tests.integration.executors.connectors.conftest import free_port
@@ -324,3 +327,33 @@ def test_many_waiting_jobs_are_asked_about_within_bounds(opened: Open, served: C
     window.wait(2)  # A rate can't be seen without time going by.
     looks = rogue.count(agent_pb2.GetTaskRequest) - before
     assert 10 <= looks <= 130
+
+
+def test_an_attempt_is_noted_before_its_connector_is_asked_and_again_with_the_answer(
+    opened: Open, served: Callable[..., str]
+) -> None:
+    noted: list[str] = []
+
+    def create(request: Any, context: grpc.ServicerContext) -> agent_pb2.CreateTaskResponse:
+        noted.extend(desk.notes())
+        return agent_pb2.CreateTaskResponse(resource_meta=b"job")
+
+    desk = opened(served(Rogue([agent("job")], create=create)))
+    request = desk.request("job")
+    desk.executor.start(request)
+    desk.inbox.wait_for(request.key, AttemptPhase.RUNNING)
+    assert noted == desk.notes() == [f"{desk.settings.notes_prefix}/flytesnacks/development/e1/n0/0"]
+    assert json.loads(desk.objects.get(noted[0]))["meta"] == base64.b64encode(b"job").decode()
+
+
+def test_a_damaged_note_is_a_system_failure_and_nothing_is_asked(
+    opened: Open, served: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "pause", lambda failures: 0.0)
+    rogue = Rogue([agent("job")])
+    desk = opened(served(rogue))
+    desk.objects.put(f"{desk.settings.notes_prefix}/flytesnacks/development/e1/n0/0", b"{")
+    error = desk.run(desk.request("job")).error
+    assert error is not None
+    assert (error.code, error.kind) == ("ConnectorExecutorError", ErrorKind.SYSTEM)
+    assert rogue.asked == []
