@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import engine, table
+from tests.bench import crowds, engine, table
 from tests.bench.launching import run
 from tests.sandboxes import Client, Sandbox
 
@@ -86,7 +86,12 @@ def _idle(sandbox: Sandbox, runs: int) -> list[float]:
     return [sandbox.status()["memory"] / 2**20 for _ in range(runs)]
 
 
-_MEASURES = {"ready": _ready, "executions": _executions, "engine": engine.measure}
+_MEASURES = {
+    "ready": _ready,
+    "executions": _executions,
+    "engine": engine.measure,
+    "crowds": crowds.measure,
+}
 
 if __name__ == "__main__":
     main()

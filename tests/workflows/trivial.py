@@ -2,7 +2,7 @@
 
 import typing
 
-from flytekit import task, workflow
+from flytekit import map_task, task, workflow
 
 
 @task
@@ -35,3 +35,8 @@ def chain_of_20(x: int = 0) -> int:
 @workflow
 def fan_out_of_100(x: int = 0) -> int:
     return total(xs=[increment(x=x) for _ in range(100)])
+
+
+@workflow
+def mapped(xs: typing.List[int]) -> typing.List[int]:
+    return map_task(increment)(x=xs)
