@@ -2,8 +2,17 @@
 
 import functools
 import typing
+from datetime import datetime
 
-from flytekit import WorkflowFailurePolicy, conditional, map_task, task, workflow
+from flytekit import (
+    CronSchedule,
+    LaunchPlan,
+    WorkflowFailurePolicy,
+    conditional,
+    map_task,
+    task,
+    workflow,
+)
 
 from projects import parts, subworkflows
 
@@ -99,3 +108,20 @@ def deep(x: typing.List[typing.Dict[str, typing.List[int]]]) -> int:
 @workflow
 def nested_bindings(a: int) -> int:
     return deep(x=[{"a": [a, 2], "b": [parts.add(a=a, b=a)]}, {}])
+
+
+@task
+def same(at: datetime) -> datetime:
+    return at
+
+
+@workflow
+def night(at: datetime) -> datetime:
+    return same(at=at)
+
+
+nightly = LaunchPlan.get_or_create(
+    night,
+    name="projects.structures.nightly",
+    schedule=CronSchedule(schedule="0 0 * * *", kickoff_time_input_arg="at"),
+)
