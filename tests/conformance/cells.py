@@ -15,6 +15,7 @@ ROWS = (
     "gate",
     "dynamic",
     "map task",
+    "map of launch plans",
     "failure node",
     "eager",
     "reference",

@@ -11,6 +11,7 @@ sum_plan = LaunchPlan.get_or_create(
 )
 retry_plan = LaunchPlan.get_or_create(tasks.retry, "projects.launch_plans.retry_plan")
 fail_plan = LaunchPlan.get_or_create(tasks.fail, "projects.launch_plans.fail_plan", fixed_inputs={"b": 0})
+quotient_plan = LaunchPlan.get_or_create(tasks.fail, "projects.launch_plans.quotient_plan")
 abort_plan = LaunchPlan.get_or_create(tasks.abort, "projects.launch_plans.abort_plan")
 recover_plan = LaunchPlan.get_or_create(tasks.recover, "projects.launch_plans.recover_plan")
 cache_plan = LaunchPlan.get_or_create(tasks.cache, "projects.launch_plans.cache_plan")
@@ -71,3 +72,11 @@ interrupted_plan = LaunchPlan.get_or_create(
 @workflow
 def interrupted() -> typing.Tuple[str, str]:
     return interrupted_plan()
+
+
+@workflow
+def doom(doomed: str) -> str:
+    return parts.stumble(doomed=doomed, after=parts.stamp())
+
+
+doom_plan = LaunchPlan.get_or_create(doom, "projects.launch_plans.doom_plan")
