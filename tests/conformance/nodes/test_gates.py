@@ -25,9 +25,8 @@ def when_awaited(seen: Seen, signal: str) -> Seen:
 
 @cell("gate", "happy")
 def test_an_approval_lets_its_value_through(backend: Backend) -> None:
-    seen = when_awaited(launch(backend, "gates.approval"), "review")
     stamp, gate, after = "n0", "n1", "n2"
-    assert seen.node(gate).phase == "RUNNING"
+    seen = when_awaited(launch(backend, "gates.approval"), "review").when_running(gate)
     assert after not in {node.spec_id for node in seen.nodes() if node.phase != "NOT_YET_STARTED"}
     backend.remote().approve("review", seen.name)
     seen = seen.ended()

@@ -8,6 +8,7 @@ from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
+from tests.conformance.nodes.test_maps import the_attempt
 from tests.conformance.seen import Seen, fetch, fresh_name, launch, recover, run
 from tests.waiting import eventually
 
@@ -15,17 +16,13 @@ Phase = core.TaskExecution
 
 
 def elements(seen: Seen) -> list[core.TaskExecution.Phase.ValueType]:
-    """The phases of the elements, as the one task execution of the node tells them."""
-    node = seen.node("n0")
-    assert node.kinds == {"is_array"}
-    [attempt] = node.attempts()
-    return [one.phase for one in attempt.elements]
+    """The phases of the elements."""
+    return [one.phase for one in the_attempt(seen).elements]
 
 
 def children(seen: Seen) -> list[Seen]:
     """The executions of the elements, in the order of the elements."""
-    [attempt] = seen.node("n0").attempts()
-    names = [one.workflow_node_metadata.execution_id.name for one in attempt.elements]
+    names = [one.workflow_node_metadata.execution_id.name for one in the_attempt(seen).elements]
     return [fetch(seen.backend, name) for name in names if name]
 
 
