@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from flyteidl.core import literals_pb2, tasks_pb2, types_pb2
 
@@ -106,22 +106,32 @@ def offloaded(
     return small
 
 
+def references(given: literals_pb2.LiteralMap) -> Iterator[str]:
+    """The URIs of all that the map refers to, inside lists and maps too."""
+    for value in given.literals.values():
+        yield from _references(value)
+
+
 def _is_reference(value: literals_pb2.Literal) -> bool:
     return bool(value.WhichOneof("value") == "offloaded_metadata")
 
 
 def _has_reference(value: literals_pb2.Literal) -> bool:
+    return any(True for _ in _references(value))
+
+
+def _references(value: literals_pb2.Literal) -> Iterator[str]:
     match value.WhichOneof("value"):
         case "offloaded_metadata":
-            return True
+            yield value.offloaded_metadata.uri
         case "collection":
-            return any(map(_has_reference, value.collection.literals))
+            for item in value.collection.literals:
+                yield from _references(item)
         case "map":
-            return any(map(_has_reference, value.map.literals.values()))
+            for item in value.map.literals.values():
+                yield from _references(item)
         case "scalar" if value.scalar.WhichOneof("value") == "union":
-            return _has_reference(value.scalar.union.value)
-        case _:
-            return False
+            yield from _references(value.scalar.union.value)
 
 
 def _inlined(store: LiteralStore, value: literals_pb2.Literal) -> literals_pb2.Literal:

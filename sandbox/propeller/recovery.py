@@ -18,7 +18,7 @@ from flyteidl.core import compiler_pb2, literals_pb2
 from google.protobuf import message
 
 from sandbox.idl import paths
-from sandbox.propeller import clock
+from sandbox.propeller import clock, offloading
 from sandbox.propeller.core import events, graph
 from sandbox.propeller.core.graph import NodeKind
 from sandbox.propeller.core.state import Node, NodePhase
@@ -119,7 +119,7 @@ class Recoverer:
         own = running.places.attempt(node, 0)
         outputs = was.outputs or _came_to_an_end(was)
         if outputs:
-            self.literals.put(own.outputs, self.literals.get(source.places.outputs(was)))
+            self.literals.put(own.outputs, self._outputs(source.places.outputs(was)))
         child = was.child if isinstance(was.child, str) else ""
         return events.NodeRecovered(
             clock.now(),
@@ -130,6 +130,14 @@ class Recoverer:
             catalog=was.catalog,
             child=child,
         )
+
+    def _outputs(self, uri: str) -> literals_pb2.LiteralMap:
+        """The outputs there. Raises ObjectNotFound also if a large one, in a file of its own, is gone."""
+        outputs = self.literals.get(uri)
+        for large in offloading.references(outputs):
+            if not self.objects.exists(large):
+                raise errors.ObjectNotFound(f"There is no object {large}, which {uri} refers to.")
+        return outputs
 
     def _copy_deck(self, source: Source, was: Node, own: paths.AttemptPaths) -> bool:
         """A deck that is gone is no loss."""

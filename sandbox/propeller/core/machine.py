@@ -152,7 +152,7 @@ def _node_recovered(step: Step, event: events.NodeRecovered) -> bool:
     node.deck = event.deck
     node.cache = event.cache
     node.catalog = event.catalog
-    if node.spec.kind is NodeKind.LAUNCH_PLAN:
+    if node.spec.kind in _LAUNCHING:
         node.child = event.child or None
     step.recover(node, outputs=event.outputs)
     return True

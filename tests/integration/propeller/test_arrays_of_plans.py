@@ -223,3 +223,25 @@ def test_a_recovery_launches_only_what_failed_and_that_goes_on_where_it_failed(h
     assert outputs_of(house, second) == [1, 2, 3]
     assert [key.node for key in house.scripted.started] == ["n1"]
     assert len(children(house)) == 4
+
+
+def test_only_the_executions_that_failed_are_recovered(house: House) -> None:
+    failing(house, 2)
+    row = register(house, [1, 2, 3], run_all_sub_nodes=True)
+    with house.engine():
+        first = house.launch(row)
+        assert house.wait(first).phase == "FAILED"
+        failing(house)
+        second = house.recover(first)
+        assert house.wait(second).phase == "SUCCEEDED"
+        third = house.recover(second)
+        assert house.wait(third).phase == "SUCCEEDED"
+    assert outputs_of(house, second) == outputs_of(house, third) == [11, 12, 13]
+    *before, recovered = children(house)
+    assert len(before) == 3
+    assert recovered.mode == admin_execution_pb2.ExecutionMetadata.RECOVERED
+    assert recovered.source == before[1].execution
+    assert [value_of(house.scripted.requests[key]) for key in house.scripted.started[3:]] == [2]
+    shown = [one.workflow_node_metadata.execution_id.name for one in told(house, second)]
+    assert shown == [before[0].execution.name, recovered.execution.name, before[2].execution.name]
+    assert {one.phase for one in told(house, second)} == {Phase.SUCCEEDED}

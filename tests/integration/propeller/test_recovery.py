@@ -454,3 +454,34 @@ def test_system_errors_of_the_recovered_execution_cost_no_retries(house: House) 
         second = house.recover(first)
         succeeds(house, second)
     assert house.ran(second) == ["n0/0"]
+
+
+def test_a_large_output_that_is_gone_is_computed_again(house: House) -> None:
+    """Its reference is there, what it refers to is not."""
+    broken = {"n1"}
+    large = "s3://my-s3-bucket/large"
+
+    def offload(request: TaskRequest) -> AttemptUpdate:
+        house.objects.put(large, building.integer(3).SerializeToString())
+        outputs = literals_pb2.LiteralMap()
+        outputs.literals["x"].hash = "digest"
+        outputs.literals["x"].offloaded_metadata.uri = large
+        outputs.literals["x"].offloaded_metadata.inferred_type.CopyFrom(building.INTEGER)
+        house.objects.put(f"{request.output_prefix}/outputs.pb", outputs.SerializeToString())
+        return AttemptUpdate(request.key, AttemptPhase.SUCCEEDED, datetime.now(UTC))
+
+    house.scripted.behave = breaking(house, broken, offload)
+    row = house.register(
+        workflow("chain", [run("n0", template=PYTHON), run("n1", "n0", PYTHON)], "n1"), [PYTHON]
+    )
+    with house.engine():
+        first = house.launch(row)
+        fails(house, first)
+        second = house.recover(first)
+        fails(house, second)
+        house.objects.delete(large)
+        broken.clear()
+        third = house.recover(second)
+        succeeds(house, third)
+    assert house.ran(second) == ["n1/0"]
+    assert house.ran(third) == ["n0/0", "n1/0"]
