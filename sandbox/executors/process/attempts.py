@@ -56,6 +56,7 @@ def read_result(directory: Path) -> records.Result | None:
 def clean(tasks_root: Path, directory: Path) -> None:
     """Remove everything of an ended attempt but its log."""
     shutil.rmtree(records.scratch_directory(str(tasks_root), str(directory)), ignore_errors=True)
+    shutil.rmtree(records.short_directory(str(directory)), ignore_errors=True)
     shutil.rmtree(directory / records.WORK, ignore_errors=True)
     shutil.rmtree(directory / records.SECRETS, ignore_errors=True)
     for name in (records.MARKER, records.RESULT):

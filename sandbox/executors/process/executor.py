@@ -162,7 +162,7 @@ class ProcessExecutor:
         try:
             resolution = self._environments.resolve(container.image)
             home = self._home(resolution.environment)
-            order = orders.build(
+            order, warning = orders.build(
                 request,
                 container,
                 resolution.environment,
@@ -170,6 +170,9 @@ class ProcessExecutor:
                 directory=attempt.directory,
                 home=home.directory / "home",
             )
+        except containers.UnrunnableTaskError as exc:
+            self._fail(attempt, failures.unrunnable(str(exc)))
+            return
         except environments.NoEnvironmentError as exc:
             self._fail(attempt, failures.no_environment(str(exc)))
             return
@@ -179,7 +182,7 @@ class ProcessExecutor:
         except (secrets.MissingSecretError, secrets.UnusableSecretError) as exc:
             self._fail(attempt, failures.missing_secret(f"{str(exc)[:1].upper()}{str(exc)[1:]}"))
             return
-        attempt.warning = resolution.warning
+        attempt.warning = "; ".join(filter(None, (resolution.warning, warning)))
         attempt.link = self._link(home)
         if not attempt.link.ready:
             reason = f"starting the runner of {resolution.environment.python}"

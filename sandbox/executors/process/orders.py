@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.executors import containers, rendering, secrets
 from sandbox.executors.api import TaskRequest
+from sandbox.executors.process import local_modes
 from sandbox.executors.process.environments import Environment
 from sandbox.executors.process.runner import protocol, records
 from sandbox.executors.process.settings import ProcessSettings
@@ -42,27 +43,29 @@ def build(
     *,
     directory: Path,
     home: Path,
-) -> protocol.Order:
-    """The order for one attempt.
+) -> tuple[protocol.Order, str]:
+    """The order for one attempt, and what a person should know about it.
 
-    Raises `rendering.RenderingError` if its command cannot be filled, `secrets.MissingSecretError` and
-    `secrets.UnusableSecretError`.
+    Raises `rendering.RenderingError` if its command cannot be filled, `containers.UnrunnableTaskError`,
+    `secrets.MissingSecretError` and `secrets.UnusableSecretError`.
     """
     arguments = rendering.render(container.arguments, _places(request, container, settings), request.inputs)
     if not arguments:
         raise rendering.RenderingError("the task's container has no command")
     granted = _grant(request, settings, directory)
     env = environment_of(request, container, environment, settings, home=home)
-    return protocol.Order(
+    mode = local_modes.of(request.template, environment, env, directory=directory)
+    order = protocol.Order(
         directory=str(directory),
         argv=arguments,
-        env={**env, **granted.env},
+        env={**mode.env, **env, **granted.env},
         code=str(environment.root) if environment.root is not None else None,
         timeout=request.timeout.total_seconds() if request.timeout is not None else None,
         memory_limit=container.memory_limit if settings.enforce_limits else None,
         start_by=request.start_by.timestamp() if request.start_by is not None else 0.0,
         secrets={path: base64.b64encode(value).decode() for path, value in granted.files.items()} or None,
     )
+    return order, mode.warning
 
 
 def environment_of(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import typing
 
 LOG = "log"
@@ -115,6 +116,12 @@ def scratch_directory(tasks_root: str, directory: str) -> str:
     """An attempt's TMPDIR: short, because programs put Unix sockets there, whose paths may have 104 bytes."""
     name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
     return os.path.join(tasks_root, "scratch", name)
+
+
+def short_directory(directory: str) -> str:
+    """A folder for an attempt whose programs add so much to it that even `scratch_directory` is too long."""
+    name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
+    return os.path.join(tempfile.gettempdir(), f"flyte-{os.getuid()}-{name}")
 
 
 def _line(document: dict[str, typing.Any]) -> bytes:
