@@ -144,6 +144,9 @@ def _check_failure_node(state: State, scope: Scope) -> None:
     node = state.nodes[scope.base + scope.graph.failure_node]
     owner = None if scope.owner < 0 else state.nodes[scope.owner].phase
     failed = state.phase is ExecutionPhase.FAILED if owner is None else owner is NodePhase.FAILED
+    failure = state.failure if owner is None else state.nodes[scope.owner].failure
+    if failed and failure != scope.failure:
+        return  # It was ended from outside, because its owner's time was up.
     if failed:
         assert node.phase.is_terminal, f"{node.spec.node_id} of a failed workflow did not run"
     elif owner is not NodePhase.ABORTED and state.phase is not ExecutionPhase.ABORTED:
