@@ -39,7 +39,7 @@ class Endpoint:
     def advance(self) -> float:
         began = time.monotonic()
         try:
-            offered = directory.categories(self.connector.list_agents())
+            offered = self._offered()
         except errors.ConnectorError as error:
             self._failures += 1
             offer = replace(self.offer, is_up=False, looked_at=began, trouble=error.said)
@@ -59,6 +59,12 @@ class Endpoint:
         self.connector.close(patience)
         for pool in (self.pool, self.sync_pool):
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _offered(self) -> dict[directory.Category, bool]:
+        try:
+            return directory.categories(self.connector.list_agents())
+        except errors.Refused:  # an agent of before ListAgents: it is there, and nobody knows for what
+            return {}
 
     def _delay(self) -> float:
         if not self._failures:

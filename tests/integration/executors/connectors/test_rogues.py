@@ -357,3 +357,12 @@ def test_a_damaged_note_is_a_system_failure_and_nothing_is_asked(
     assert error is not None
     assert (error.code, error.kind) == ("ConnectorExecutorError", ErrorKind.SYSTEM)
     assert rogue.asked == []
+
+
+def test_a_connector_that_cannot_tell_what_it_serves_serves_nothing(
+    opened: Open, served: Callable[..., str]
+) -> None:
+    desk = opened(served(Rogue([], listing=refusing(grpc.StatusCode.UNIMPLEMENTED))))
+    error = desk.run(desk.request("job")).error
+    assert error is not None
+    assert error.code == "NoConnector"
