@@ -15,6 +15,7 @@ same names, and needs only `requested`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,9 @@ _ENV_PREFIX_VARIABLE = "FLYTE_SECRETS_ENV_PREFIX"
 _FILE_PREFIX_VARIABLE = "FLYTE_SECRETS_FILE_PREFIX"
 MAX_BYTES = 1024 * 1024
 """The largest value, as in Kubernetes."""
+
+_MAX_NAME = 200
+"""Of group and key each, as they are quoted: they are names of files."""
 
 Secret: TypeAlias = security_pb2.Secret
 
@@ -75,6 +79,8 @@ class SecretStore:
         """Keep a value, in place of the one before. Raises UnusableSecretError, OSError."""
         if not name.key or any(part in (".", "..") for part in (name.group, name.key)):
             raise UnusableSecretError("a secret needs a key, and neither key nor group can be '.' or '..'")
+        if max(len(quote(part, safe="")) for part in (name.group, name.key)) > _MAX_NAME:
+            raise UnusableSecretError(f"the name of a secret may have {_MAX_NAME} letters")
         if len(value) > MAX_BYTES:
             raise UnusableSecretError(f"a secret may have {MAX_BYTES} bytes, this one has {len(value)}")
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -132,6 +138,10 @@ class SecretStore:
             return self._path(name).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
+        except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:
+                return None
+            raise
 
     def _each(self) -> Iterator[SecretName]:
         try:
@@ -163,6 +173,8 @@ def grant(secrets: Iterable[Secret], store: SecretStore, directory: Path) -> Gra
     env: dict[str, str] = {}
     files: dict[str, bytes] = {}
     for secret in _each_key(secrets, store):
+        if "=" in secret.env_var or "\0" in secret.env_var:
+            raise UnusableSecretError(f"{secret.env_var!r} can't be the name of an environment variable")
         value = store.find(secret.group, secret.key)
         if value is None:
             raise missing(secret, store)
@@ -206,20 +218,20 @@ def _each_key(secrets: Iterable[Secret], store: SecretStore) -> Iterator[Secret]
 
 
 def _give_variables(env: dict[str, str], secret: Secret, value: bytes) -> None:
+    names = [_ENV_PREFIX + "_".join(part.upper() for part in parts) for parts in _spellings(secret)]
     try:
         text = value.decode()
-        fits = "\0" not in text
+        fits = "\0" not in text and not any("=" in name for name in names)
     except UnicodeDecodeError:
         fits = False
     if not fits:
         if secret.mount_requirement == Secret.ANY:
             return
         raise UnusableSecretError(
-            f"the secret {secret.key!r} of the group {secret.group!r} is no text and can't be an environment "
-            "variable: ask for it with mount_requirement=Secret.MountType.FILE"
+            f"the secret {secret.key!r} of the group {secret.group!r} is no text, or its name none of a "
+            "variable, so it can't be given in one: ask for it with mount_requirement=Secret.MountType.FILE"
         )
-    for parts in _spellings(secret):
-        env[_ENV_PREFIX + "_".join(part.upper() for part in parts)] = text
+    env.update((name, text) for name in names)
     if secret.env_var and secret.mount_requirement == Secret.ENV_VAR:
         env[secret.env_var] = text
 

@@ -90,7 +90,7 @@ def requests_of(template: tasks_pb2.TaskTemplate) -> Amounts:
     if template.HasField("container"):
         return {entry.name: entry.value for entry in template.container.resources.requests}
     found: dict[int, list[str]] = {}
-    for container in _pod_of(template).get("containers", []):
+    for container in _containers(_pod_of(template)):
         for name, value in _pod_amounts(container, "requests").items():
             found.setdefault(name, []).append(value)
     return {name: quantities.total(values) for name, values in found.items()}
@@ -140,9 +140,11 @@ def _adjust_pod(
     own = _pod_amounts(primary, "requests"), _pod_amounts(primary, "limits")
     requests, limits = _settled(*own, overrides, defaults, policy)
     if (requests, limits) != own:
-        resources = primary.setdefault("resources", {})
+        resources = primary["resources"] = _object(primary.get("resources"))
         for what, amounts in (("requests", requests), ("limits", limits)):
-            known = {word: value for word, value in resources.get(what, {}).items() if word not in _IN_PODS}
+            known = {
+                word: value for word, value in _object(resources.get(what)).items() if word not in _IN_PODS
+            }
             named = {_POD_WORDS[name]: value for name, value in sorted(amounts.items()) if name in _POD_WORDS}
             resources[what] = {**known, **named}
     if overrides.container_image:
@@ -185,15 +187,25 @@ def _pod_of(template: tasks_pb2.TaskTemplate) -> dict[str, Any]:
 
 def _primary(pod: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """The container that runs the task: the one of that name, or the only one."""
-    containers = [one for one in pod.get("containers", []) if isinstance(one, dict)]
+    containers = _containers(pod)
     named = [one for one in containers if one.get("name") == name]
     if named:
         return named[0]
     return containers[0] if len(containers) == 1 else None
 
 
+def _containers(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    listed = pod.get("containers")
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A pod may hold anything: what is no object is as good as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def _pod_amounts(container: Mapping[str, Any], what: str) -> Amounts:
-    said = container.get("resources", {}).get(what, {})
+    said = _object(_object(container.get("resources")).get(what))
     return {name: _text(said[word]) for word, name in _IN_PODS.items() if word in said}
 
 

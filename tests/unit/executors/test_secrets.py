@@ -156,3 +156,16 @@ def test_the_files_of_an_attempt_are_its_own_and_go_with_it(tmp_path: Path) -> N
     files.remove(str(tmp_path))
     files.remove(str(tmp_path))
     assert not (tmp_path / records.SECRETS).exists()
+
+
+def test_names_that_no_file_or_variable_can_have_harm_nobody(store: SecretStore) -> None:
+    with pytest.raises(secrets.UnusableSecretError, match="200"):
+        store.put(SecretName("g", "k" * 300), b"value")
+    with pytest.raises(secrets.MissingSecretError):
+        granted(store, Secret(group="g", key="k" * 300))
+    store.put(SecretName("g", "a=b"), b"value")
+    assert granted(store, Secret(group="g", key="a=b")).files == {"g/a=b": b"value"}
+    with pytest.raises(secrets.UnusableSecretError, match="FILE"):
+        granted(store, Secret(group="g", key="a=b", mount_requirement=Secret.ENV_VAR))
+    with pytest.raises(secrets.UnusableSecretError, match="variable"):
+        granted(store, Secret(group="g", key="a=b", env_var="A=B"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from flyteidl.core import tasks_pb2, workflow_pb2
 from google.protobuf import json_format
 
-from sandbox.propeller import overrides
+from sandbox.propeller import overrides, quotas
 from sandbox.propeller.core import graph
 from tests.unit.propeller.building import compile, run, task, workflow
 
@@ -147,3 +148,25 @@ def test_what_a_node_says_about_caching_holds_for_its_task() -> None:
     assert said["n0"].cache_serializable
     assert said["n1"].discoverable
     assert not said["n2"].discoverable
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"containers": None},
+        {"containers": ["main"]},
+        {"containers": [{"name": "main", "resources": None}]},
+        {"containers": [{"name": "main", "resources": {"requests": 7, "limits": {"cpu": None}}}]},
+        {"containers": [{"name": "main", "resources": {"requests": {"cpu": "lots"}}}]},
+    ],
+)
+def test_a_pod_that_makes_no_sense_is_left_to_its_executor(spec: dict[str, Any]) -> None:
+    template = pod_task()
+    template.k8s_pod.pod_spec.Clear()
+    template.k8s_pod.pod_spec.update(spec)
+    policy = overrides.TaskResources(limits={"cpu": "4"})
+    over = workflow_pb2.TaskNodeOverrides(container_image="other:v1")
+    merged = overrides.effective(template, over, {}, policy)
+    assert merged.WhichOneof("target") == "k8s_pod"
+    assert quotas.taken_by(merged).tasks == 1
