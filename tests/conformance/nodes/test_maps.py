@@ -9,7 +9,7 @@ from flyteidl.core import execution_pb2 as core
 
 from tests.conformance.backends import Backend
 from tests.conformance.cells import cell
-from tests.conformance.seen import Attempt, Seen, begin_recovery, fetch, fresh_name, launch, recover, run
+from tests.conformance.seen import Attempt, Seen, fresh_name, launch, recover, run
 from tests.waiting import eventually
 
 Phase = core.TaskExecution
@@ -108,20 +108,21 @@ def test_elements_that_succeeded_are_not_run_again_in_a_recovery(backend: Backen
 
 @cell("map task", "recover")
 def test_an_aborted_map_is_finished_by_a_recovery(backend: Backend) -> None:
-    aborted = when_first_is_done(launch(backend, "maps.abort", seconds=[0, 600])).aborted("enough")
-    assert {one.phase for one in the_attempt(aborted).elements} == {Phase.SUCCEEDED, Phase.ABORTED}
-    again = when_first_is_done(fetch(backend, begin_recovery(aborted)))
-    assert again.aborted("enough again").phase == "ABORTED"
+    slow = fresh_name()
+    begun = launch(backend, "maps.interrupted", name=slow, slow=["", slow])
 
-
-def when_first_is_done(seen: Seen) -> Seen:
-    def done() -> bool:
-        found = [one.phase for one in the_attempt(seen).elements]
+    def first_is_done() -> bool:
+        found = [one.phase for one in the_attempt(begun).elements]
         assert found == [Phase.SUCCEEDED, Phase.RUNNING]
         return True
 
-    eventually(done, seen.backend.patience, interval=0.3)
-    return seen
+    eventually(first_is_done, backend.patience, interval=0.3)
+    aborted = begun.aborted("enough")
+    assert [one.phase for one in the_attempt(aborted).elements] == [Phase.SUCCEEDED, Phase.ABORTED]
+    seen = recover(aborted)
+    first, second = seen.output(kind=list[str])
+    assert first.startswith(slow)
+    assert second.startswith(seen.name)
 
 
 @cell("map task", "cache")

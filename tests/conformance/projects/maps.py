@@ -1,6 +1,7 @@
 """Map tasks."""
 
 import functools
+import time
 import typing
 import uuid
 
@@ -61,7 +62,7 @@ def stumble_or_stamp(doomed: str) -> str:
 
 @workflow
 def recover(doomed: typing.List[str]) -> typing.List[str]:
-    return map_task(stumble_or_stamp)(doomed=doomed)
+    return map_task(stumble_or_stamp, concurrency=1)(doomed=doomed)
 
 
 @workflow
@@ -82,3 +83,16 @@ def as_many(n: int) -> typing.List[int]:
 @workflow
 def in_a_dynamic(n: int) -> typing.List[int]:
     return as_many(n=n)
+
+
+@task
+def linger_or_stamp(slow: str) -> str:
+    """Lasts in executions whose name begins with `slow`."""
+    if slow and parts.execution().startswith(slow):
+        time.sleep(600)
+    return parts.here()
+
+
+@workflow
+def interrupted(slow: typing.List[str]) -> typing.List[str]:
+    return map_task(linger_or_stamp)(slow=slow)
