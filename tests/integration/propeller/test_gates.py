@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import weakref
 
 import pytest
 from flyteidl.core import execution_pb2, literals_pb2, types_pb2
@@ -223,18 +224,16 @@ def test_a_deadline_far_away_keeps_no_execution_in_memory_that_is_over(house: Ho
     row = house.register(workflow("gated", [wait_for_input("n0", "go", timeout=3600)], "n0"))
     with house.engine() as engine:
         execution = house.launch(row)
+        eventually(lambda: phase(house, execution, "n0") == "RUNNING")
+        [in_memory] = [weakref.ref(running) for running in engine._core._running.values()]
         give(house, execution, "go", integer(2))
         house.wait(execution)
-        eventually(lambda: not engine._core._running)
 
-        def alive() -> bool:
+        def is_gone() -> bool:
             gc.collect()
-            return any(
-                type(thing).__name__ == "Running" and thing.execution == execution
-                for thing in gc.get_objects()
-            )
+            return in_memory() is None
 
-        eventually(lambda: not alive())
+        eventually(is_gone)
 
 
 @pytest.mark.parametrize("value", [literals_pb2.Literal(), integer(1)])
