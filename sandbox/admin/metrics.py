@@ -104,7 +104,9 @@ def _attempt(attempt: task_rows.TaskExecution, depth: int) -> metrics_pb2.Span:
 
 
 def _child_execution(node: node_rows.NodeExecution) -> ExecutionId | None:
-    """The execution that a launch-plan node started."""
+    """The execution that a launch-plan node started; not one that took its time in a recovered execution."""
+    if node.phase == "RECOVERED":
+        return None
     closure = node_execution_pb2.NodeExecutionClosure.FromString(node.closure)
     if closure.WhichOneof("target_metadata") != "workflow_node_metadata":
         return None

@@ -270,7 +270,7 @@ class CoreLoop:
         self._pool.perform(running, lambda: self._gatherer.gather(running, node), pooled=pooled)
 
     def _prepare(self, running: Running, node: Node) -> None:
-        pooled = self._preparer.asks_database(running, node)
+        pooled = self._preparer.takes_long(running, node)
         self._pool.perform(running, lambda: self._preparer.prepare(running, node), pooled=pooled)
 
     def _prepare_again(self, running: Running, node: Node) -> None:

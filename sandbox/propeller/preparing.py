@@ -57,8 +57,10 @@ class Preparer:
         self._inputs = inputs
         self._database = database
 
-    def asks_database(self, running: Running, node: Node) -> bool:
-        """Whether preparing the node takes a query."""
+    def takes_long(self, running: Running, node: Node) -> bool:
+        """Whether preparing the node takes a query, or may copy what was recovered."""
+        if running.source is not None:
+            return True
         if node.spec.kind is NodeKind.GATE:
             return not gate.sleeps(node)
         if node.spec.kind not in _TASKS:
