@@ -55,7 +55,7 @@ def test_an_execution_that_runs_is_dumped_beside_the_engine_and_without_it(
     sandbox: Sandbox, client: Client, journal: Path, tmp_path: Path
 ) -> None:
     inputs = integers()
-    inputs.literals["seconds"].scalar.primitive.float_value = 2.0
+    inputs.literals["seconds"].scalar.primitive.float_value = 600.0
     inputs.literals["journal"].scalar.primitive.string_value = str(journal)
     execution = client.create_execution("workflows.basics.fifty_slow_tasks", VERSION, inputs)
     eventually(lambda: "start" in journal.read_text(), timeout=60)
