@@ -345,6 +345,30 @@ def test_forgetting_an_attempt_leaves_only_its_log(bench: Bench) -> None:
     assert not Path(scratch).exists()
 
 
+def test_a_tasks_short_folder_goes_with_its_process_and_ray_knows_it(bench: Bench) -> None:
+    container = tasks_pb2.Container(
+        image="default", args=["sh", "-c", "mkdir -p $RAY_TMPDIR/ray/session && echo made $RAY_TMPDIR"]
+    )
+    request = bench.custom(container)
+    request.template.type = "ray"
+    bench.executor.start(request)
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.SUCCEEDED
+    directory = attempts.attempt_directory(bench.settings.tasks_root, request.key)
+    folder = records.short_directory(str(directory))
+    assert f"made {folder}\n" in bench.log(request)
+    assert not Path(folder).exists()
+
+
+def test_a_task_that_needs_an_operator_names_the_profiles_that_have_it(bench: Bench) -> None:
+    request = bench.custom(tasks_pb2.Container(image="default", args=["true"]))
+    request.template.type = "mpi"
+    bench.executor.start(request)
+    error = bench.inbox.wait_for(request.key).error
+    assert error is not None
+    assert not error.recoverable
+    assert "--profile demo" in error.message
+
+
 def test_what_is_forgotten_is_removed_when_nothing_runs(bench: Bench) -> None:
     running = bench.start("sleep", node="n0", seconds=60.0)
     bench.inbox.wait_for(running.key, AttemptPhase.RUNNING)

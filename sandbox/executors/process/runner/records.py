@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import typing
 
 LOG = "log"
@@ -119,9 +118,12 @@ def scratch_directory(tasks_root: str, directory: str) -> str:
 
 
 def short_directory(directory: str) -> str:
-    """A folder for an attempt whose programs add so much to it that even `scratch_directory` is too long."""
+    """A folder for an attempt whose programs add so much to it that even `scratch_directory` is too long.
+
+    The runner and the control plane must mean the same one, whatever their TMPDIR.
+    """
     name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
-    return os.path.join(tempfile.gettempdir(), f"flyte-{os.getuid()}-{name}")
+    return os.path.join("/tmp", f"flyte-{os.getuid()}-{name}")
 
 
 def _line(document: dict[str, typing.Any]) -> bytes:

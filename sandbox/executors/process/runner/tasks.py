@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import time
 import typing
@@ -73,6 +74,7 @@ class Tasks:
         if task is None:
             return
         self._sweep(task, spared)
+        shutil.rmtree(records.short_directory(task.order.directory), ignore_errors=True)
         peak = task.memory.peak(measuring.usage_bytes(usage))
         outcome = task.ending or "exited"
         limit = task.order.memory_limit
