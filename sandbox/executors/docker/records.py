@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 
 from sandbox.executors.process import attempts
@@ -81,7 +82,7 @@ def clean(tasks_root: Path, directory: Path) -> None:
 
 
 def _write(path: Path, document: dict[str, str]) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     beside.write_text(json.dumps(document), encoding="utf-8")
     beside.replace(path)
 
