@@ -51,7 +51,7 @@ def inputs(
         seen.literals[name].CopyFrom(literal)
     (folder / PROTO).write_bytes(seen.SerializeToString())
     if document_format in _DOCUMENTS:
-        text = json.dumps(document, indent=2, ensure_ascii=False)
+        text = json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True)
         (folder / _DOCUMENTS[document_format]).write_text(text + "\n", encoding="utf-8")
 
 

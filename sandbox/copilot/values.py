@@ -36,7 +36,7 @@ def text_of(scalar: literals_pb2.Scalar) -> bytes:
         case "binary":
             return bytes(scalar.binary.value)
         case "generic":
-            return json.dumps(_struct_document(scalar.generic)).encode()
+            return json.dumps(_struct_document(scalar.generic), sort_keys=True).encode()
         case "error":
             return str(scalar.error.message).encode()
         case "none_type":
