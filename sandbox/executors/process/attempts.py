@@ -61,6 +61,9 @@ def clean(tasks_root: Path, directory: Path) -> None:
     shutil.rmtree(directory / records.SECRETS, ignore_errors=True)
     for name in (records.MARKER, records.RESULT):
         (directory / name).unlink(missing_ok=True)
+    # A runner that was killed while it wrote a result left a part of it beside.
+    for unfinished in directory.glob(f"{records.RESULT}.*"):
+        unfinished.unlink(missing_ok=True)
 
 
 def remembered(tasks_root: Path) -> Iterator[AttemptKey]:

@@ -61,6 +61,7 @@ def test_cleaning_leaves_the_log(tmp_path: Path) -> None:
     (directory / records.WORK).mkdir(parents=True)
     (directory / records.LOG).write_text("said")
     (directory / records.MARKER).write_text("")
+    (directory / f"{records.RESULT}.4711").write_text("cut sh")  # its writer was killed
     attempts.clean(tmp_path, directory)
     attempts.clean(tmp_path, directory)
     assert [entry.name for entry in directory.iterdir()] == [records.LOG]
