@@ -9,12 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from flyteidl.core import tasks_pb2
 
-from sandbox.executors import containers, rendering, secrets
+from sandbox.executors import containers, rendering
 from sandbox.executors.api import TaskRequest
 from sandbox.executors.docker import records
 from sandbox.executors.docker.daemon import Blueprint
 from sandbox.executors.process import orders
-from sandbox.executors.process.runner import records as process_records
 from sandbox.executors.process.settings import ProcessSettings
 
 DEFAULT_INPUTS = PurePosixPath("/var/flyte/inputs")
@@ -46,7 +45,7 @@ def of(request: TaskRequest, settings: ProcessSettings, name: str) -> Plan:
     secrets.UnusableSecretError.
     """
     container = containers.of(request.template)
-    granted = _grant(request, settings)
+    granted = orders.grant(request, settings, Path(SECRETS))
     blueprint = _blueprint(request, container, settings, name, granted.env)
     data = container.data
     if data is None:
@@ -116,11 +115,3 @@ def _place(path: str, default: PurePosixPath) -> PurePosixPath:
             f"not {path!r}."
         )
     return place
-
-
-def _grant(request: TaskRequest, settings: ProcessSettings) -> secrets.Grant:
-    if not request.secrets:
-        return secrets.Grant()
-    root = settings.secrets_root or settings.tasks_root / process_records.SECRETS
-    store = secrets.SecretStore(root, flags=settings.sandbox_flags)
-    return secrets.grant(request.secrets, store, Path(SECRETS))

@@ -52,7 +52,7 @@ def build(
     arguments = rendering.render(container.arguments, _places(request, container, settings), request.inputs)
     if not arguments:
         raise rendering.RenderingError("the task's container has no command")
-    granted = _grant(request, settings, directory)
+    granted = grant(request, settings, directory / records.SECRETS)
     env = environment_of(request, container, environment, settings, home=home)
     mode = local_modes.of(request.template, environment, env, directory=directory)
     order = protocol.Order(
@@ -97,12 +97,16 @@ def array_index(request: TaskRequest) -> dict[str, str]:
     return {_ARRAY_INDEX_NAME: _ARRAY_INDEX, _ARRAY_INDEX: str(request.array_index)}
 
 
-def _grant(request: TaskRequest, settings: ProcessSettings, directory: Path) -> secrets.Grant:
+def grant(request: TaskRequest, settings: ProcessSettings, folder: Path) -> secrets.Grant:
+    """The secrets that an attempt asks for, and the variables that name `folder`, where it finds their files.
+
+    Raises `secrets.MissingSecretError` and `secrets.UnusableSecretError`.
+    """
     if not request.secrets:
         return secrets.Grant()
     root = settings.secrets_root or settings.tasks_root / records.SECRETS
     store = secrets.SecretStore(root, flags=settings.sandbox_flags)
-    return secrets.grant(request.secrets, store, directory / records.SECRETS)
+    return secrets.grant(request.secrets, store, folder)
 
 
 def local_path(uri: str, objects_root: Path | None) -> str:
