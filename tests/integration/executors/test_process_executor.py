@@ -248,6 +248,11 @@ def test_a_deck_is_written_beside_the_outputs(bench: Bench) -> None:
     assert b"<html" in bench.s3.objects.get(f"{request.output_prefix}/deck.html").lower()
 
 
+def test_a_thread_joined_at_exit_still_has_its_event_loop(bench: Bench) -> None:
+    request = bench.start("end_while_a_loop_is_wanted", x=1)
+    assert bench.inbox.wait_for(request.key).phase is AttemptPhase.SUCCEEDED
+
+
 def test_forked_siblings_draw_different_random_numbers(bench: Bench) -> None:
     requests = [bench.start("draw", node=f"n{number}", x=0) for number in range(4)]
     for request in requests:

@@ -38,6 +38,7 @@ def renew(work: str, scratch: str) -> None:
     _keep_what_the_runner_has()
     _reseed()
     _move_flytekit(scratch)
+    _keep_event_loops()
 
 
 def _keep_what_the_runner_has() -> None:
@@ -71,3 +72,15 @@ def _move_flytekit(scratch: str) -> None:
         provider._data_config = type(provider._data_config).auto()
     else:
         provider.__init__(local_sandbox_dir=scratch, raw_output_prefix=os.path.join(scratch, "raw"))
+
+
+def _keep_event_loops() -> None:
+    """flytekit stops its loops at exit, while the controller of an eager task may still wait for one.
+
+    It would wait for ever: what was registered last runs first, and the controller is joined after its loop
+    was stopped. The loops run in daemon threads, which end with the process all the same.
+    """
+    asyn: typing.Any = sys.modules.get("flytekit.utils.asyn")
+    runner: typing.Any = getattr(asyn, "_TaskRunner", None)
+    if hasattr(runner, "_close"):
+        runner._close = lambda self: None

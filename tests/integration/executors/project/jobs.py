@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from flytekit import task
 from flytekit.interfaces.random import random
 from flytekit.types.file import FlyteFile
+from flytekit.utils.asyn import loop_manager
 
 
 @task
@@ -120,3 +124,22 @@ def use_a_heavy_library(x: int) -> int:
     import pandas  # noqa: PLC0415
 
     return int(pandas.Series([x]).sum())
+
+
+@task
+def end_while_a_loop_is_wanted(x: int) -> int:
+    """As an eager task does, whose controller is joined at exit and may be writing a deck just then."""
+    begun, ending = threading.Event(), threading.Event()
+
+    def controller() -> None:
+        loop_manager.run_sync(asyncio.sleep, 0)
+        begun.set()
+        ending.wait()
+        loop_manager.run_sync(asyncio.sleep, 0.2)
+
+    thread = threading.Thread(target=controller, daemon=True)
+    atexit.register(thread.join)
+    atexit.register(ending.set)
+    thread.start()
+    begun.wait()
+    return x
