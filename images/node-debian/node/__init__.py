@@ -1,0 +1,1 @@
+"""A Kubernetes node in one container: its first process, and what it starts."""

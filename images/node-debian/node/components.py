@@ -1,0 +1,209 @@
+"""The programs of the node: how each is called, what it needs before it, how to tell that it works."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node import pki
+from node.settings import DOMAIN, PODS, SERVICES, STATE, Settings
+
+KUBELET_CONFIG = Path("/run/kubelet.yaml")
+HOSTS = Path("/run/cluster-hosts")
+"""dnsmasq reads this file when it is told to; `dns` writes it."""
+DNSMASQ_PID = Path("/run/dnsmasq.pid")
+PAUSE_IMAGE = "flyte-sandbox/pause:node"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One supervised program."""
+
+    name: str
+    command: list[str]
+    ready: Callable[[], bool]
+    after: tuple[str, ...] = ()
+    """Those that must be ready before it is started."""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def of(settings: Settings) -> list[Component]:
+    """All of this node, in the order in which they are started."""
+    worker = [_docker(), _dnsmasq(settings), _dns(settings), _kubelet(settings), _proxy(settings)]
+    if not settings.is_server:
+        return worker
+    return [_etcd(), _api_server(), _controller_manager(), _scheduler(), *worker]
+
+
+def _etcd() -> Component:
+    command = ["etcd", "--data-dir", str(STATE / "etcd"), "--auto-compaction-retention", "1"]
+    return Component("etcd", command, lambda: _answers("http://127.0.0.1:2379/health"))
+
+
+def _api_server() -> Component:
+    command = [
+        "kube-apiserver",
+        "--etcd-servers=http://127.0.0.1:2379",
+        "--secure-port=6443",
+        f"--service-cluster-ip-range={SERVICES}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-signing-key-file={pki.SIGNING_KEY}",
+        f"--service-account-key-file={pki.SIGNING_KEY}",
+        f"--tls-cert-file={pki.certificate('apiserver')}",
+        f"--tls-private-key-file={pki.key('apiserver')}",
+        f"--client-ca-file={pki.CA}",
+        f"--kubelet-client-certificate={pki.certificate('kubelet-client')}",
+        f"--kubelet-client-key={pki.key('kubelet-client')}",
+        f"--kubelet-certificate-authority={pki.CA}",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+        "--enable-aggregator-routing=false",
+    ]
+    return Component("kube-apiserver", command, lambda: kubectl("get", "--raw", "/readyz"), ("etcd",))
+
+
+def _controller_manager() -> Component:
+    command = [
+        "kube-controller-manager",
+        f"--kubeconfig={pki.kubeconfig('controller-manager')}",
+        f"--service-account-private-key-file={pki.SIGNING_KEY}",
+        f"--root-ca-file={pki.CA}",
+        f"--cluster-signing-cert-file={pki.CA}",
+        f"--cluster-signing-key-file={pki.CA_KEY}",
+        "--use-service-account-credentials",
+        f"--cluster-cidr={PODS}",
+        "--allocate-node-cidrs=false",
+        "--leader-elect=false",
+        "--node-monitor-grace-period=20s",
+        "--pod-eviction-timeout=20s",
+    ]
+    return Component("kube-controller-manager", command, _always, ("kube-apiserver",))
+
+
+def _scheduler() -> Component:
+    command = ["kube-scheduler", f"--kubeconfig={pki.kubeconfig('scheduler')}", "--leader-elect=false"]
+    return Component("kube-scheduler", command, _always, ("kube-apiserver",))
+
+
+def _docker() -> Component:
+    command = [
+        "dockerd",
+        f"--data-root={STATE / 'docker'}",
+        "--host=unix:///var/run/docker.sock",
+        "--bridge=none",
+        "--iptables=true",
+        "--add-runtime=sandbox=/usr/local/bin/runc-wrapper",
+        "--default-runtime=sandbox",
+        "--log-opt=max-size=10m",
+    ]
+    return Component("dockerd", command, lambda: _succeeds("docker", "version"))
+
+
+def _dnsmasq(settings: Settings) -> Component:
+    """Answers for the cluster's names; asks the container's own resolver for all others."""
+    command = [
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--bind-dynamic",
+        f"--listen-address=127.0.0.1,{settings.gateway}",
+        "--no-hosts",
+        f"--addn-hosts={HOSTS}",
+        f"--pid-file={DNSMASQ_PID}",
+        f"--local=/{DOMAIN}/",
+        "--cache-size=1000",
+        "--user=root",
+    ]
+    return Component("dnsmasq", command, _always)
+
+
+def _dns(settings: Settings) -> Component:
+    after = ("kube-apiserver",) if settings.is_server else ()
+    return Component("dns", ["python3", "-m", "node.dns"], _always, after)
+
+
+def _kubelet(settings: Settings) -> Component:
+    name = f"kubelet-{settings.name}"
+    command = [
+        "kubelet",
+        f"--config={KUBELET_CONFIG}",
+        f"--kubeconfig={pki.kubeconfig(name)}",
+        f"--root-dir={STATE / 'kubelet'}",
+        f"--hostname-override={settings.name}",
+        "--network-plugin=cni",
+        "--cni-bin-dir=/usr/lib/cni",
+        f"--pod-infra-container-image={PAUSE_IMAGE}",
+    ]
+    after = ("dockerd", "kube-apiserver") if settings.is_server else ("dockerd",)
+    return Component("kubelet", command, lambda: _answers("http://127.0.0.1:10248/healthz"), after)
+
+
+def _proxy(settings: Settings) -> Component:
+    command = [
+        "kube-proxy",
+        f"--kubeconfig={pki.kubeconfig('proxy')}",
+        f"--cluster-cidr={PODS}",
+        f"--hostname-override={settings.name}",
+        "--conntrack-max-per-core=0",
+    ]
+    after = ("kube-apiserver",) if settings.is_server else ()
+    return Component("kube-proxy", command, _always, after)
+
+
+def kubelet_config(settings: Settings) -> str:
+    """The kubelet's file. Disk pressure is announced early enough to be told apart from lost images."""
+    name = f"kubelet-{settings.name}"
+    return f"""apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+authentication:
+  anonymous: {{enabled: false}}
+  webhook: {{enabled: false}}
+  x509: {{clientCAFile: {pki.CA}}}
+authorization: {{mode: AlwaysAllow}}
+tlsCertFile: {pki.certificate(name)}
+tlsPrivateKeyFile: {pki.key(name)}
+cgroupDriver: cgroupfs
+cgroupsPerQOS: true
+enforceNodeAllocatable: []
+failSwapOn: false
+clusterDNS: [{settings.gateway}]
+clusterDomain: {DOMAIN}
+evictionHard: {{memory.available: 64Mi, nodefs.available: 1%, imagefs.available: 1%}}
+imageGCHighThresholdPercent: 100
+maxPods: 250
+serializeImagePulls: false
+"""
+
+
+def cni_config(settings: Settings) -> str:
+    """Pods on one bridge, with addresses of the node's own range."""
+    return f"""{{"cniVersion": "0.4.0", "name": "sandbox", "plugins": [
+  {{"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+    "ipam": {{"type": "host-local", "dataDir": "/run/cni", "ranges": [[{{"subnet": "{settings.pods}"}}]],
+              "routes": [{{"dst": "0.0.0.0/0"}}]}}}},
+  {{"type": "portmap", "capabilities": {{"portMappings": true}}}}
+]}}
+"""
+
+
+def kubectl(*arguments: str) -> bool:
+    """Whether kubectl succeeds as the administrator."""
+    return _succeeds("kubectl", f"--kubeconfig={pki.kubeconfig(pki.ADMIN)}", *arguments)
+
+
+def _answers(url: str) -> bool:
+    return _succeeds("curl", "--silent", "--fail", "--max-time", "2", url)
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _always() -> bool:
+    return True

@@ -1,0 +1,111 @@
+"""Keys, certificates and kubeconfigs: made once, by openssl, kept with the node's state.
+
+A node that joins gets the whole folder from the first one before it is started.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from node.settings import DOMAIN, FIRST_SERVICE, STATE, Settings
+
+FOLDER = STATE / "pki"
+CA, CA_KEY = FOLDER / "ca.crt", FOLDER / "ca.key"
+SIGNING_KEY = FOLDER / "service-accounts.key"
+_DAYS = "3650"
+ADMIN = "admin"
+_COMPONENTS = {
+    ADMIN: ("system:masters", "kubernetes-admin"),
+    "controller-manager": ("", "system:kube-controller-manager"),
+    "scheduler": ("", "system:kube-scheduler"),
+    "proxy": ("", "system:kube-proxy"),
+    "kubelet-client": ("system:masters", "kube-apiserver-kubelet-client"),
+    "dns": ("system:masters", "sandbox-dns"),
+}
+"""Organisation (a group) and common name (a user) of each."""
+
+
+def prepare(settings: Settings) -> None:
+    """Make what is not there."""
+    FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not CA.exists():
+        _create_authority()
+    if not SIGNING_KEY.exists():
+        _openssl("genrsa", "-out", str(SIGNING_KEY), "2048")
+    if settings.is_server:
+        _issue("apiserver", "", "kube-apiserver", _server_names(settings))
+        for name, (organisation, user) in _COMPONENTS.items():
+            _issue(name, organisation, user, "")
+    _issue(f"kubelet-{settings.name}", "system:nodes", f"system:node:{settings.name}", _names(settings.name))
+    for name in [*_COMPONENTS, f"kubelet-{settings.name}"]:
+        if certificate(name).exists():
+            kubeconfig(name).write_text(_kubeconfig(settings.server, name))
+
+
+def certificate(name: str) -> Path:
+    return FOLDER / f"{name}.crt"
+
+
+def key(name: str) -> Path:
+    return FOLDER / f"{name}.key"
+
+
+def kubeconfig(name: str) -> Path:
+    return FOLDER / f"{name}.kubeconfig"
+
+
+def _create_authority() -> None:
+    _openssl("genrsa", "-out", str(CA_KEY), "2048")
+    subject = ("-subj", "/CN=sandbox-ca", "-days", _DAYS)
+    _openssl("req", "-x509", "-new", "-key", str(CA_KEY), "-out", str(CA), *subject)
+
+
+def _issue(name: str, organisation: str, user: str, alternatives: str) -> None:
+    """A key and a certificate, unless they are there with the same names."""
+    extensions = FOLDER / f"{name}.ext"
+    wanted = "extendedKeyUsage=clientAuth,serverAuth\n"
+    wanted += f"subjectAltName={alternatives}\n" if alternatives else ""
+    if certificate(name).exists() and extensions.exists() and extensions.read_text() == wanted:
+        return
+    extensions.write_text(wanted)
+    request = FOLDER / f"{name}.csr"
+    subject = (f"/O={organisation}" if organisation else "") + f"/CN={user}"
+    _openssl(
+        *("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", subject),
+        *("-keyout", str(key(name)), "-out", str(request)),
+    )
+    _openssl(
+        *("x509", "-req", "-in", str(request), "-CA", str(CA), "-CAkey", str(CA_KEY), "-CAcreateserial"),
+        *("-days", _DAYS, "-extfile", str(extensions), "-out", str(certificate(name))),
+    )
+    request.unlink()
+
+
+def _server_names(settings: Settings) -> str:
+    service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}"]
+    return _names("localhost", "127.0.0.1", FIRST_SERVICE, settings.name, *service, *settings.names)
+
+
+def _names(*names: str) -> str:
+    return ",".join(f"{'IP' if name.replace('.', '').isdigit() else 'DNS'}:{name}" for name in names)
+
+
+def _kubeconfig(server: str, name: str) -> str:
+    return f"""apiVersion: v1
+kind: Config
+clusters:
+- name: sandbox
+  cluster: {{server: "https://{server}:6443", certificate-authority: {CA}}}
+users:
+- name: {name}
+  user: {{client-certificate: {certificate(name)}, client-key: {key(name)}}}
+contexts:
+- name: sandbox
+  context: {{cluster: sandbox, user: {name}}}
+current-context: sandbox
+"""
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)

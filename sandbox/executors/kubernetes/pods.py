@@ -1,0 +1,255 @@
+"""From a task request to a pod, as Kubernetes' API takes it: a dictionary in its JSON. Pure.
+
+The shape is Flyte's (`flyteplugins/go/tasks/pluginmachinery/flytek8s`): the attempt's unique name is the
+pod's and its container's name, labels tell whose it is, the primary container of a pod template gets what a
+lone container would get.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flyteidl.core import tasks_pb2
+from google.protobuf import json_format
+
+from sandbox.executors import rendering
+from sandbox.executors.api import TaskRequest
+from sandbox.executors.kubernetes import merging
+from sandbox.executors.kubernetes.settings import KubernetesSettings
+
+Pod = dict[str, Any]
+ATTEMPT_LABEL = "flyte-attempt"
+"""The attempt's number: with execution and node it is the attempt's key."""
+OWNER_LABEL = "managed-by"
+NODE_ANNOTATION = "flyte.org/unique-node-id"
+PRIMARY_ANNOTATION = "primary_container_name"
+_SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+_PRIMARY = "primary_container_name"
+_DEFAULT_CONTAINER = "default"
+"""In a pod template, what every container starts from that has no settings of its own."""
+_SHARED_MEMORY = "/dev/shm"
+_RESOURCES = {
+    tasks_pb2.Resources.CPU: "cpu",
+    tasks_pb2.Resources.MEMORY: "memory",
+    tasks_pb2.Resources.EPHEMERAL_STORAGE: "ephemeral-storage",
+}
+_NOT_LABEL = re.compile(r"[^A-Za-z0-9._-]+")
+_LABEL_LENGTH = 63
+
+
+class BadTaskError(ValueError):
+    """A task that can't become a pod; the message says why."""
+
+
+def namespace(request: TaskRequest, settings: KubernetesSettings) -> str:
+    """Where the attempt's pod is."""
+    execution = request.key.execution
+    return settings.namespace.format(project=execution.project, domain=execution.domain)
+
+
+def build(request: TaskRequest, settings: KubernetesSettings) -> Pod:
+    """The pod of an attempt. Raises BadTaskError, and rendering.RenderingError."""
+    spec, primary, metadata = _of_template(request)
+    containers = spec["containers"]
+    chosen = [one for one in containers if one.get("name") == primary]
+    if not chosen:
+        names = ", ".join(str(one.get("name", "?")) for one in containers) or "none"
+        raise BadTaskError(
+            f"the pod has no container {primary!r}, which is to be its primary one; it has: {names}"
+        )
+    _complete_primary(chosen[0], request, settings)
+    for container in [*containers, *(spec.get("initContainers") or ())]:
+        _render(container, request, settings)
+        container.setdefault("imagePullPolicy", settings.image_pull_policy)
+        container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+    _complete_spec(spec, request, settings)
+    _extend(spec, chosen[0], request.template.extended_resources, settings)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": request.unique_name,
+            "namespace": namespace(request, settings),
+            "labels": _labels(request, settings, metadata.get("labels") or {}),
+            "annotations": {
+                _SAFE_TO_EVICT: "false",
+                **(metadata.get("annotations") or {}),
+                **request.annotations,
+                PRIMARY_ANNOTATION: primary,
+                NODE_ANNOTATION: request.key.node,
+            },
+        },
+        "spec": spec,
+    }
+
+
+def _of_template(request: TaskRequest) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """Pod spec, name of the primary container, metadata."""
+    template = request.template
+    if template.type == "sidecar" and template.task_type_version == 0 and not template.HasField("k8s_pod"):
+        custom = json_format.MessageToDict(template.custom)
+        return _spec(custom.get("podSpec")), str(custom.get("primaryContainerName", "")), {}
+    if template.type == "sidecar" and template.task_type_version == 1:
+        return _spec(json_format.MessageToDict(template.custom)), template.config.get(_PRIMARY, ""), {}
+    match template.WhichOneof("target"):
+        case "container":
+            return (
+                {"containers": [_container(template.container, request.unique_name)]},
+                request.unique_name,
+                {},
+            )
+        case "k8s_pod":
+            pod = template.k8s_pod
+            name = template.config.get(_PRIMARY, "") or pod.primary_container_name
+            metadata = json_format.MessageToDict(pod.metadata)
+            return _spec(json_format.MessageToDict(pod.pod_spec)), name, metadata
+        case _:
+            raise BadTaskError(f"the task type {template.type!r} has neither a container nor a pod to run")
+
+
+def _spec(found: Any) -> dict[str, Any]:
+    """A pod spec as JSON has it: Kubernetes' protobufs wrap quantities and ports in objects."""
+    if not isinstance(found, dict) or not found.get("containers"):
+        raise BadTaskError("the task's pod has no container")
+    spec = copy.deepcopy(found)
+    for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
+        resources = container.get("resources") or {}
+        for amounts in (resources.get("limits") or {}, resources.get("requests") or {}):
+            amounts.update({name: _unwrapped(value) for name, value in amounts.items()})
+    return spec
+
+
+def _unwrapped(quantity: Any) -> Any:
+    return quantity.get("string") if isinstance(quantity, dict) else quantity
+
+
+def _container(container: tasks_pb2.Container, name: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": name, "image": container.image}
+    if container.command:
+        made["command"] = list(container.command)
+    if container.args:
+        made["args"] = list(container.args)
+    if container.env:
+        made["env"] = [{"name": pair.key, "value": pair.value} for pair in container.env]
+    if container.ports:
+        made["ports"] = [{"containerPort": port.container_port} for port in container.ports]
+    return made
+
+
+def _complete_primary(container: dict[str, Any], request: TaskRequest, settings: KubernetesSettings) -> None:
+    variables = {**settings.env, **request.env}
+    if request.array_index is not None:
+        variables |= {
+            "BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX",
+            "FLYTE_K8S_ARRAY_INDEX": str(request.array_index),
+        }
+    own = [entry for entry in container.get("env") or () if entry["name"] not in request.env]
+    named = {entry["name"] for entry in own}
+    given = [{"name": name, "value": value} for name, value in variables.items() if name not in named]
+    container["env"] = [*own, *given]
+    if request.template.HasField("container"):
+        container["resources"] = _resources(request.template.container.resources, settings)
+
+
+def _resources(resources: tasks_pb2.Resources, settings: KubernetesSettings) -> dict[str, dict[str, str]]:
+    """Requests and limits; zero means none. An extended resource's request is its limit."""
+    made: dict[str, dict[str, str]] = {}
+    for word, entries in (("requests", resources.requests), ("limits", resources.limits)):
+        amounts = {
+            _RESOURCES.get(entry.name, settings.gpu_resource): entry.value
+            for entry in entries
+            if entry.value.strip("0.") and (entry.name in _RESOURCES or entry.name == tasks_pb2.Resources.GPU)
+        }
+        if amounts:
+            made[word] = amounts
+    return made
+
+
+def _render(container: dict[str, Any], request: TaskRequest, settings: KubernetesSettings) -> None:
+    places = rendering.Places(
+        input=request.inputs_uri,
+        output_prefix=request.output_prefix,
+        raw_output_prefix=request.raw_output_prefix,
+        checkpoint_prefix=request.checkpoint_prefix,
+        previous_checkpoint_prefix=request.previous_checkpoint_prefix,
+        unique_name=request.unique_name,
+        namespace=namespace(request, settings),
+        task_template=request.task_template,
+    )
+    for word in ("command", "args"):
+        if container.get(word):
+            container[word] = rendering.render(container[word], places, request.inputs)
+
+
+def _complete_spec(spec: dict[str, Any], request: TaskRequest, settings: KubernetesSettings) -> None:
+    spec.setdefault("restartPolicy", "Never")
+    identity = request.identity.k8s_service_account if request.identity is not None else ""
+    if not spec.get("serviceAccountName"):
+        spec["serviceAccountName"] = identity or settings.service_account
+    if request.timeout is not None:
+        spec.setdefault("activeDeadlineSeconds", max(1, round(request.timeout.total_seconds())))
+    tolerations: Iterable[Mapping[str, Any]] = settings.tolerations
+    if request.interruptible:
+        tolerations = (*tolerations, *settings.interruptible_tolerations)
+        selector = {**(spec.get("nodeSelector") or {}), **settings.interruptible_node_selector}
+        if selector:
+            spec["nodeSelector"] = selector
+    if tolerations:
+        spec["tolerations"] = [*map(dict, tolerations), *(spec.get("tolerations") or ())]
+
+
+def _extend(
+    spec: dict[str, Any],
+    primary: dict[str, Any],
+    extended: tasks_pb2.ExtendedResources,
+    settings: KubernetesSettings,
+) -> None:
+    if extended.HasField("shared_memory"):
+        _share_memory(spec, primary, extended.shared_memory)
+    limits = (primary.get("resources") or {}).get("limits") or {}
+    if extended.HasField("gpu_accelerator") and settings.gpu_resource in limits:
+        _choose_accelerator(spec, extended.gpu_accelerator, settings)
+
+
+def _share_memory(spec: dict[str, Any], primary: dict[str, Any], wish: Any) -> None:
+    name, path = wish.mount_name or "flyte-shared-memory", wish.mount_path or _SHARED_MEMORY
+    directory = {"medium": "Memory"}
+    if wish.size_limit:
+        directory["sizeLimit"] = wish.size_limit
+    merging.add(spec, "volumes", {"name": name, "emptyDir": directory})
+    merging.add(primary, "volumeMounts", {"name": name, "mountPath": path})
+
+
+def _choose_accelerator(spec: dict[str, Any], wish: Any, settings: KubernetesSettings) -> None:
+    wanted = []
+    if wish.device:
+        wanted.append((settings.gpu_device_label, wish.device))
+    if wish.WhichOneof("partition_size_value") == "partition_size":
+        wanted.append((settings.gpu_partition_label, wish.partition_size))
+    expressions = [{"key": key, "operator": "In", "values": [value]} for key, value in wanted]
+    if wish.WhichOneof("partition_size_value") == "unpartitioned" and wish.unpartitioned:
+        expressions.append({"key": settings.gpu_partition_label, "operator": "DoesNotExist"})
+    for key, value in wanted:
+        toleration = {"key": key, "value": value, "operator": "Equal", "effect": "NoSchedule"}
+        merging.add(spec, "tolerations", toleration)
+    if expressions:
+        merging.require_nodes(spec, expressions)
+
+
+def _labels(request: TaskRequest, settings: KubernetesSettings, own: Mapping[str, str]) -> dict[str, str]:
+    labels = {
+        **own,
+        **request.labels,
+        "interruptible": "true" if request.interruptible else "false",
+        OWNER_LABEL: settings.owner,
+        ATTEMPT_LABEL: str(request.key.attempt),
+    }
+    return {name: label_value(value) for name, value in labels.items()}
+
+
+def label_value(text: str) -> str:
+    """The text as Kubernetes allows it in a label: at most 63 letters, digits, `-`, `_`, `.`."""
+    return _NOT_LABEL.sub("-", text)[-_LABEL_LENGTH:].strip("-_.")

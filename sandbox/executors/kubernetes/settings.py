@@ -1,0 +1,35 @@
+"""What the Kubernetes executor is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """How attempts become pods."""
+
+    namespace: str = "{project}-{domain}"
+    """Of an execution's pods; may use the execution's `project` and `domain`."""
+    owner: str = "flyte-sandbox"
+    """Value of the label `managed-by`: an executor watches only the pods of its own."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Given to every primary container: where the sandbox's services are."""
+    service_account: str = "default"
+    image_pull_policy: str = "IfNotPresent"
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    """Of every pod."""
+    interruptible_tolerations: tuple[Mapping[str, Any], ...] = ()
+    interruptible_node_selector: Mapping[str, str] = field(default_factory=dict)
+    gpu_resource: str = "nvidia.com/gpu"
+    gpu_device_label: str = "k8s.amazonaws.com/accelerator"
+    gpu_partition_label: str = "k8s.amazonaws.com/gpu-partition-size"
+    image_pull_grace: timedelta = timedelta(minutes=3)
+    """How long an image may fail to be pulled before the attempt fails."""
+    create_grace: timedelta = timedelta(minutes=3)
+    """How long a container may fail to be created before the attempt fails."""
+    copilot_image: str = ""
+    """Brings inputs to and takes outputs from containers that know nothing of Flyte."""
