@@ -87,7 +87,7 @@ class ControlPlane:
         self._http = HttpServer(
             console_app.create(
                 f"unix:{self._grpc_socket}",
-                AttemptLogs(Path(config.tasks.root)),
+                AttemptLogs(Path(config.processes().root)),
                 ConsoleSettings(
                     version=sandbox.__version__,
                     sandbox_name=config.name,
@@ -108,7 +108,7 @@ class ControlPlane:
             return False
         prepared = time.monotonic()
         # The first workflow of every start is the canary.
-        self._processes.warm(self._config.tasks.canary_image)
+        self._processes.warm(self._config.processes().canary_image)
         self._engine.start()
         self._health.start(self._health_service.refresh)
         self._grpc.start()
@@ -126,10 +126,9 @@ class ControlPlane:
 
     def warm(self) -> None:
         """Have the project's own environment ready before its first task comes."""
-        if (
-            Path(self._config.tasks.images) / self._config.tasks.default_image / "environment.json"
-        ).is_file():
-            self._processes.warm(self._config.tasks.default_image)
+        tasks = self._config.processes()
+        if (Path(tasks.images) / tasks.default_image / "environment.json").is_file():
+            self._processes.warm(tasks.default_image)
 
     def stop(self) -> None:
         """Finish the calls under way, then let go of everything. Tasks go on in their runners."""
@@ -220,21 +219,22 @@ def engine_settings(config: ServerConfig) -> EngineSettings:
 def process_settings(config: ServerConfig) -> ProcessSettings:
     """What the process executor is told."""
     edge = f"localhost:{config.edge.port}"
+    tasks = config.processes()
     return ProcessSettings(
-        tasks_root=Path(config.tasks.root),
-        images_root=Path(config.tasks.images),
+        tasks_root=Path(tasks.root),
+        images_root=Path(tasks.images),
         objects_root=Path(config.objects.directory) if config.objects.directory else None,
         s3_endpoint=config.objects.endpoint,
         s3_access_key=config.objects.access_key,
         s3_secret_key=config.objects.secret_key,
         platform_endpoint=edge,
         log_url_prefix=f"http://{edge}/logs",
-        secrets_root=Path(config.tasks.secrets) if config.tasks.secrets else None,
+        secrets_root=Path(tasks.secrets) if tasks.secrets else None,
         sandbox_flags="" if config.name == _DEFAULT_NAME else f" --name {config.name}",
-        canary_python=Path(config.tasks.canary_python) if config.tasks.canary_python else None,
-        enforce_limits=config.tasks.enforce_limits,
-        max_running=config.tasks.slots,
-        env=config.tasks.env,
+        canary_python=Path(tasks.canary_python) if tasks.canary_python else None,
+        enforce_limits=tasks.enforce_limits,
+        max_running=tasks.slots,
+        env=tasks.env,
     )
 
 
