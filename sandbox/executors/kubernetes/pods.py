@@ -8,8 +8,8 @@ lone container would get.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flyteidl.core import tasks_pb2
@@ -17,14 +17,10 @@ from google.protobuf import json_format
 
 from sandbox.executors import rendering
 from sandbox.executors.api import TaskRequest
-from sandbox.executors.kubernetes import merging
+from sandbox.executors.kubernetes import merging, ownership
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 
 Pod = dict[str, Any]
-ATTEMPT_LABEL = "flyte-attempt"
-"""The attempt's number: with execution and node it is the attempt's key."""
-OWNER_LABEL = "managed-by"
-NODE_ANNOTATION = "flyte.org/unique-node-id"
 PRIMARY_ANNOTATION = "primary_container_name"
 _SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 _PRIMARY = "primary_container_name"
@@ -36,22 +32,39 @@ _RESOURCES = {
     tasks_pb2.Resources.MEMORY: "memory",
     tasks_pb2.Resources.EPHEMERAL_STORAGE: "ephemeral-storage",
 }
-_NOT_LABEL = re.compile(r"[^A-Za-z0-9._-]+")
-_LABEL_LENGTH = 63
 
 
 class BadTaskError(ValueError):
     """A task that can't become a pod; the message says why."""
 
 
-def namespace(request: TaskRequest, settings: KubernetesSettings) -> str:
-    """Where the attempt's pod is."""
-    execution = request.key.execution
-    return settings.namespace.format(project=execution.project, domain=execution.domain)
+@dataclass(frozen=True, slots=True)
+class PodTemplate:
+    """A pod without a name: what it runs, for whoever makes the pod."""
+
+    spec: dict[str, Any]
+    primary: str
+    """The name of the container that is the task; the others are beside it."""
+    labels: dict[str, str]
+    """Of its own: those of the attempt are `ownership.metadata`'s."""
+    annotations: dict[str, str]
 
 
 def build(request: TaskRequest, settings: KubernetesSettings) -> Pod:
     """The pod of an attempt. Raises BadTaskError, and rendering.RenderingError."""
+    made = template(request, settings)
+    annotations = {**made.annotations, PRIMARY_ANNOTATION: made.primary}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": ownership.metadata(request, settings, labels=made.labels, annotations=annotations),
+        "spec": made.spec,
+    }
+
+
+def template(request: TaskRequest, settings: KubernetesSettings) -> PodTemplate:
+    """What the task's pod runs, with everything that Flyte adds: the task's primary container has the
+    attempt's command, variables and resources. Raises as `build` does."""
     spec, primary, metadata = _of_template(request)
     containers = spec["containers"]
     chosen = [one for one in containers if one.get("name") == primary]
@@ -67,23 +80,12 @@ def build(request: TaskRequest, settings: KubernetesSettings) -> Pod:
         container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     _complete_spec(spec, request, settings)
     _extend(spec, chosen[0], request.template.extended_resources, settings)
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": request.unique_name,
-            "namespace": namespace(request, settings),
-            "labels": _labels(request, settings, metadata.get("labels") or {}),
-            "annotations": {
-                _SAFE_TO_EVICT: "false",
-                **(metadata.get("annotations") or {}),
-                **request.annotations,
-                PRIMARY_ANNOTATION: primary,
-                NODE_ANNOTATION: request.key.node,
-            },
-        },
-        "spec": spec,
-    }
+    return PodTemplate(
+        spec=spec,
+        primary=primary,
+        labels=dict(metadata.get("labels") or {}),
+        annotations={_SAFE_TO_EVICT: "false", **(metadata.get("annotations") or {})},
+    )
 
 
 def _of_template(request: TaskRequest) -> tuple[dict[str, Any], str, dict[str, Any]]:
@@ -176,7 +178,7 @@ def _render(container: dict[str, Any], request: TaskRequest, settings: Kubernete
         checkpoint_prefix=request.checkpoint_prefix,
         previous_checkpoint_prefix=request.previous_checkpoint_prefix,
         unique_name=request.unique_name,
-        namespace=namespace(request, settings),
+        namespace=ownership.namespace(request, settings),
         task_template=request.task_template,
     )
     for word in ("command", "args"):
@@ -237,19 +239,3 @@ def _choose_accelerator(spec: dict[str, Any], wish: Any, settings: KubernetesSet
         merging.add(spec, "tolerations", toleration)
     if expressions:
         merging.require_nodes(spec, expressions)
-
-
-def _labels(request: TaskRequest, settings: KubernetesSettings, own: Mapping[str, str]) -> dict[str, str]:
-    labels = {
-        **own,
-        **request.labels,
-        "interruptible": "true" if request.interruptible else "false",
-        OWNER_LABEL: settings.owner,
-        ATTEMPT_LABEL: str(request.key.attempt),
-    }
-    return {name: label_value(value) for name, value in labels.items()}
-
-
-def label_value(text: str) -> str:
-    """The text as Kubernetes allows it in a label: at most 63 letters, digits, `-`, `_`, `.`."""
-    return _NOT_LABEL.sub("-", text)[-_LABEL_LENGTH:].strip("-_.")

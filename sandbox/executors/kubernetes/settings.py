@@ -31,5 +31,11 @@ class KubernetesSettings:
     """How long an image may fail to be pulled before the attempt fails."""
     create_grace: timedelta = timedelta(minutes=3)
     """How long a container may fail to be created before the attempt fails."""
+    grace: timedelta = timedelta(seconds=30)
+    """How long what is aborted may take to end by itself."""
+    inject_finalizer: bool = True
+    """Whether an attempt's object is kept until its end is committed, whoever deletes it. Without it, an
+    object that is deleted while no control plane runs is as if it had never been: the attempt is started
+    again."""
     copilot_image: str = ""
     """Brings inputs to and takes outputs from containers that know nothing of Flyte."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind
+from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind, LogLink
 from sandbox.executors.kubernetes.pods import PRIMARY_ANNOTATION
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 
@@ -40,6 +40,12 @@ class Verdict:
     error: AttemptError | None = None
     look_again: timedelta | None = None
     """The status will mean something else after this time, even if nothing changes."""
+    logs: tuple[LogLink, ...] = ()
+    """Beside the attempt's own log."""
+    custom_info: Mapping[str, Any] | None = None
+    """What whoever runs it has to say about it: JSON."""
+    ends_others: bool = False
+    """The attempt is as good as over, but what is beside it has to be ended before it is."""
 
 
 def of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> Verdict:
@@ -49,7 +55,7 @@ def of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> V
         case "Succeeded":
             return _succeeded(status)
         case "Failed":
-            return _failed(status, _primary(pod))
+            return _failed(status, primary(pod))
         case "Running":
             return _running(pod, status)
         case _:
@@ -74,7 +80,8 @@ def refused(code: int, message: str) -> Verdict:
     return Verdict(AttemptPhase.FAILED, error=error)
 
 
-def _primary(pod: Mapping[str, Any]) -> str:
+def primary(pod: Mapping[str, Any]) -> str:
+    """The name of the container that decides."""
     metadata = pod.get("metadata") or {}
     return str((metadata.get("annotations") or {}).get(PRIMARY_ANNOTATION) or metadata.get("name", ""))
 
@@ -89,7 +96,7 @@ def _succeeded(status: Mapping[str, Any]) -> Verdict:
 
 def _running(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Verdict:
     """A pod runs until all its containers are over, an attempt until the primary one is."""
-    name = _primary(pod)
+    name = primary(pod)
     found = [one for one in status.get("containerStatuses") or () if one.get("name") == name]
     terminated = (found[0].get("state") or {}).get("terminated") if found else None
     if not terminated:

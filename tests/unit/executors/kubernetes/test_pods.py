@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.executors.kubernetes import merging, pods
+from sandbox.executors.kubernetes import merging, ownership, pods
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 from tests.unit.executors.kubernetes import requests
 
@@ -55,7 +55,7 @@ def test_labels_tell_whose_it_is() -> None:
 
 @given(st.text())
 def test_every_text_becomes_a_legal_label(text: str) -> None:
-    value = pods.label_value(text)
+    value = ownership.label_value(text)
     assert len(value) <= 63
     assert value == "" or (value[0].isalnum() and value[-1].isalnum() and value.isascii())
 
