@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from node import components, pki, preparing
+from node import cgroups, components, pki, preparing
 from node.components import Component
 from node.settings import LOGS, Settings
 
@@ -72,6 +72,7 @@ class Supervised:
 
 def main() -> int:
     settings = Settings.read()
+    cgroups.prepare()
     preparing.prepare(settings)
     pki.prepare(settings)
     all_ = [Supervised(component) for component in components.of(settings)]

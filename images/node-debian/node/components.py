@@ -31,7 +31,7 @@ class Component:
 
 def of(settings: Settings) -> list[Component]:
     """All of this node, in the order in which they are started."""
-    worker = [_docker(), _dnsmasq(settings), _dns(settings), _kubelet(settings), _proxy(settings)]
+    worker = [_docker(settings), _dnsmasq(settings), _dns(settings), _kubelet(settings), _proxy(settings)]
     if not settings.is_server:
         return worker
     return [_etcd(), _api_server(), _controller_manager(), _scheduler(), *worker]
@@ -89,12 +89,16 @@ def _scheduler() -> Component:
     return Component("kube-scheduler", command, _always, ("kube-apiserver",))
 
 
-def _docker() -> Component:
+def _docker(settings: Settings) -> Component:
+    """Containers of pods get their network from CNI; those of image builds from Docker's own bridge."""
     command = [
         "dockerd",
         f"--data-root={STATE / 'docker'}",
         "--host=unix:///var/run/docker.sock",
-        "--bridge=none",
+        f"--bip={settings.docker_gateway}/24",
+        f"--dns={settings.docker_gateway}",
+        "--insecure-registry=127.0.0.0/8",
+        "--insecure-registry=localhost:30000",
         "--iptables=true",
         "--add-runtime=sandbox=/usr/local/bin/runc-wrapper",
         "--default-runtime=sandbox",
@@ -109,7 +113,7 @@ def _dnsmasq(settings: Settings) -> Component:
         "dnsmasq",
         "--keep-in-foreground",
         "--bind-dynamic",
-        f"--listen-address=127.0.0.1,{settings.gateway}",
+        f"--listen-address=127.0.0.1,{settings.gateway},{settings.docker_gateway}",
         "--no-hosts",
         f"--addn-hosts={HOSTS}",
         f"--pid-file={DNSMASQ_PID}",

@@ -5,6 +5,7 @@ A node that joins gets the whole folder from the first one before it is started.
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def prepare(settings: Settings) -> None:
         _issue("apiserver", "", "kube-apiserver", _server_names(settings))
         for name, (organisation, user) in _COMPONENTS.items():
             _issue(name, organisation, user, "")
-    _issue(f"kubelet-{settings.name}", "system:nodes", f"system:node:{settings.name}", _names(settings.name))
+    own = _names(settings.name, *_own_addresses())
+    _issue(f"kubelet-{settings.name}", "system:nodes", f"system:node:{settings.name}", own)
     for name in [*_COMPONENTS, f"kubelet-{settings.name}"]:
         if certificate(name).exists():
             kubeconfig(name).write_text(_kubeconfig(settings.server, name))
@@ -85,6 +87,13 @@ def _issue(name: str, organisation: str, user: str, alternatives: str) -> None:
 def _server_names(settings: Settings) -> str:
     service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}"]
     return _names("localhost", "127.0.0.1", FIRST_SERVICE, settings.name, *service, *settings.names)
+
+
+def _own_addresses() -> list[str]:
+    """Those by which the API server dials the kubelet: others after each start of the container."""
+    command = ["ip", "-json", "-4", "address", "show", "scope", "global"]
+    links = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return [address["local"] for link in links for address in link.get("addr_info", ())]
 
 
 def _names(*names: str) -> str:

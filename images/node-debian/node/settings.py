@@ -52,3 +52,8 @@ class Settings:
     def gateway(self) -> str:
         """The node as its pods see it: the bridge's address."""
         return f"10.42.{self.number}.1"
+
+    @property
+    def docker_gateway(self) -> str:
+        """The node as containers of image builds see it. The same on every node: no packet of theirs leaves it."""
+        return "10.44.0.1"
