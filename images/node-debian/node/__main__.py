@@ -40,7 +40,11 @@ class Supervised:
         self._delay = min(_LONGEST_DELAY, max(0.5, 2 * self._delay))
         with (LOGS / f"{self.component.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self.component.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.component.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def ended(self, pid: int, status: int) -> None:

@@ -1,9 +1,9 @@
 """The container's own control groups, made fit for a kubelet and a Docker engine to put groups under.
 
-The container is started in a cgroup namespace of its own, so what is made here lies under the container's group
-on the host: several nodes on one machine never see each other's pods, the container's memory is that of its pods
-too, and a limit on the container holds for all. Docker mounts the hierarchies read-only; version 2 moreover allows
-no process in a group that hands its controllers on to children.
+The container is started in a cgroup namespace of its own, so what is made here lies under the container's
+group on the host: several nodes on one machine never see each other's pods, the container's memory is that
+of its pods too, and a limit on the container holds for all. Docker mounts the hierarchies read-only;
+version 2 moreover allows no process in a group that hands its controllers on to children.
 """
 
 from __future__ import annotations

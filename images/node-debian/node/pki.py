@@ -85,7 +85,12 @@ def _issue(name: str, organisation: str, user: str, alternatives: str) -> None:
 
 
 def _server_names(settings: Settings) -> str:
-    service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}"]
+    service = [
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        f"kubernetes.default.svc.{DOMAIN}",
+    ]
     return _names("localhost", "127.0.0.1", FIRST_SERVICE, settings.name, *service, *settings.names)
 
 

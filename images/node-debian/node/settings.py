@@ -55,5 +55,5 @@ class Settings:
 
     @property
     def docker_gateway(self) -> str:
-        """The node as containers of image builds see it. The same on every node: no packet of theirs leaves it."""
+        """The node as containers of image builds see it: Docker's own bridge, the same on every node."""
         return "10.44.0.1"
