@@ -408,7 +408,10 @@ def _save(environment: Environment, state: SandboxState) -> None:
 
 
 def _venv_version(venv: Path) -> str:
-    text = (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    try:
+        text = (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return "of the system"  # an installation, not a virtual environment
     match = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)", text, re.MULTILINE)
     return match[1] if match else "unknown"
 

@@ -71,6 +71,11 @@ _PORT = click.IntRange(1, 65535)
 )
 @click.option("--no-wait", is_flag=True, help="Return when the processes are started, without a canary.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@click.option(
+    "--client-config/--no-client-config",
+    default=True,
+    help="Write the file that pyflyte and flytectl read.  [default: write it]",
+)
 @options.output("text", "json")
 @options.verbose
 def command(
@@ -89,6 +94,7 @@ def command(
     timeout: float,
     no_wait: bool,
     dry_run: bool,
+    client_config: bool,
     output: str,
 ) -> None:
     """Start the sandbox, or verify that it runs.
@@ -108,6 +114,7 @@ def command(
         enforce_limits=enforce_limits,
         offload_from=offload_from,
         connectors=_connector_wishes(connector, no_connector, endpoint),
+        client_config=client_config,
     )
     if output == "json":
         options.print_json(_as_json(boot.start(wanted, Silent())))
