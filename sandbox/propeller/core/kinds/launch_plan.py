@@ -64,7 +64,7 @@ class LaunchPlanKind:
         """The child execution is over."""
         attempt = node.attempt
         attempt.ended_at = event.at
-        attempt.phase = "SUCCEEDED" if event.failure is None else "FAILED"
+        attempt.phase = "FAILED" if event.failure else "ABORTED" if event.aborted else "SUCCEEDED"
         if node.aborting is not None:
             step.aborted(node)
         elif attempt.failure is not None and (event.aborted or event.failure is not None):
