@@ -7,13 +7,12 @@ lone container would get.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flyteidl.core import tasks_pb2
-from google.protobuf import json_format
+from google.protobuf import json_format, struct_pb2
 
 from sandbox.executors import rendering
 from sandbox.executors.api import TaskRequest
@@ -27,6 +26,7 @@ _PRIMARY = "primary_container_name"
 _DEFAULT_CONTAINER = "default"
 """In a pod template, what every container starts from that has no settings of its own."""
 _SHARED_MEMORY = "/dev/shm"
+_GPU = "gpu"
 _RESOURCES = {
     tasks_pb2.Resources.CPU: "cpu",
     tasks_pb2.Resources.MEMORY: "memory",
@@ -65,8 +65,10 @@ def build(request: TaskRequest, settings: KubernetesSettings) -> Pod:
 def template(request: TaskRequest, settings: KubernetesSettings) -> PodTemplate:
     """What the task's pod runs, with everything that Flyte adds: the task's primary container has the
     attempt's command, variables and resources. Raises as `build` does."""
-    spec, primary, metadata = _of_template(request)
-    containers = spec["containers"]
+    spec, primary, metadata = _of_template(request, settings)
+    containers = spec.get("containers")
+    if not containers:
+        raise BadTaskError("the task's pod has no container")
     chosen = [one for one in containers if one.get("name") == primary]
     if not chosen:
         names = ", ".join(str(one.get("name", "?")) for one in containers) or "none"
@@ -88,14 +90,17 @@ def template(request: TaskRequest, settings: KubernetesSettings) -> PodTemplate:
     )
 
 
-def _of_template(request: TaskRequest) -> tuple[dict[str, Any], str, dict[str, Any]]:
+def _of_template(
+    request: TaskRequest, settings: KubernetesSettings
+) -> tuple[dict[str, Any], str, dict[str, Any]]:
     """Pod spec, name of the primary container, metadata."""
     template = request.template
     if template.type == "sidecar" and template.task_type_version == 0 and not template.HasField("k8s_pod"):
         custom = json_format.MessageToDict(template.custom)
-        return _spec(custom.get("podSpec")), str(custom.get("primaryContainerName", "")), {}
+        spec = _spec(custom.get("podSpec"), settings)
+        return spec, str(custom.get("primaryContainerName", "")), {}
     if template.type == "sidecar" and template.task_type_version == 1:
-        return _spec(json_format.MessageToDict(template.custom)), template.config.get(_PRIMARY, ""), {}
+        return pod_spec(template.custom, settings), template.config.get(_PRIMARY, ""), {}
     match template.WhichOneof("target"):
         case "container":
             return (
@@ -107,21 +112,41 @@ def _of_template(request: TaskRequest) -> tuple[dict[str, Any], str, dict[str, A
             pod = template.k8s_pod
             name = template.config.get(_PRIMARY, "") or pod.primary_container_name
             metadata = json_format.MessageToDict(pod.metadata)
-            return _spec(json_format.MessageToDict(pod.pod_spec)), name, metadata
+            return pod_spec(pod.pod_spec, settings), name, metadata
         case _:
             raise BadTaskError(f"the task type {template.type!r} has neither a container nor a pod to run")
 
 
-def _spec(found: Any) -> dict[str, Any]:
-    """A pod spec as JSON has it: Kubernetes' protobufs wrap quantities and ports in objects."""
-    if not isinstance(found, dict) or not found.get("containers"):
-        raise BadTaskError("the task's pod has no container")
-    spec = copy.deepcopy(found)
-    for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
+def pod_spec(struct: struct_pb2.Struct, settings: KubernetesSettings) -> dict[str, Any]:
+    """A pod spec that travelled as a protobuf, as JSON has it; without containers, if it has none."""
+    return _spec(json_format.MessageToDict(struct), settings)
+
+
+def _spec(found: Any, settings: KubernetesSettings) -> dict[str, Any]:
+    """Protobuf's numbers have no kind, its quantities are objects, and flytekit calls graphics processors
+    `gpu`."""
+    spec: dict[str, Any] = _whole(found) if isinstance(found, dict) else {}
+    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
         resources = container.get("resources") or {}
-        for amounts in (resources.get("limits") or {}, resources.get("requests") or {}):
-            amounts.update({name: _unwrapped(value) for name, value in amounts.items()})
+        for word in ("limits", "requests"):
+            if resources.get(word):
+                resources[word] = {
+                    settings.gpu_resource if name == _GPU else name: _unwrapped(value)
+                    for name, value in resources[word].items()
+                }
     return spec
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {name: _whole(one) for name, one in value.items()}
+        case list():
+            return [_whole(one) for one in value]
+        case _:
+            return value
 
 
 def _unwrapped(quantity: Any) -> Any:
@@ -153,20 +178,20 @@ def _complete_primary(container: dict[str, Any], request: TaskRequest, settings:
     given = [{"name": name, "value": value} for name, value in variables.items() if name not in named]
     container["env"] = [*own, *given]
     if request.template.HasField("container"):
-        container["resources"] = _resources(request.template.container.resources, settings)
+        container["resources"] = amounts(request.template.container.resources, settings)
 
 
-def _resources(resources: tasks_pb2.Resources, settings: KubernetesSettings) -> dict[str, dict[str, str]]:
+def amounts(resources: tasks_pb2.Resources, settings: KubernetesSettings) -> dict[str, dict[str, str]]:
     """Requests and limits; zero means none. An extended resource's request is its limit."""
     made: dict[str, dict[str, str]] = {}
     for word, entries in (("requests", resources.requests), ("limits", resources.limits)):
-        amounts = {
+        found = {
             _RESOURCES.get(entry.name, settings.gpu_resource): entry.value
             for entry in entries
             if entry.value.strip("0.") and (entry.name in _RESOURCES or entry.name == tasks_pb2.Resources.GPU)
         }
-        if amounts:
-            made[word] = amounts
+        if found:
+            made[word] = found
     return made
 
 

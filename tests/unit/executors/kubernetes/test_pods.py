@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -172,3 +173,19 @@ def test_merging_lays_one_pod_over_another() -> None:
         "dnsPolicy": "None",
     }
     assert base["tolerations"] == [1]
+
+
+def test_numbers_of_a_pod_template_stay_whole_and_its_processors_get_the_clusters_name() -> None:
+    """A protobuf Struct has floating-point numbers only, which Kubernetes takes for no port and no user."""
+    container = {
+        "name": "main",
+        "ports": [{"containerPort": 8080}],
+        "securityContext": {"runAsUser": 1000},
+        "resources": {"limits": {"gpu": "1", "cpu": {"string": "500m"}}},
+    }
+    template = tasks_pb2.TaskTemplate(type="python-task", config={"primary_container_name": "main"})
+    json_format.ParseDict({"containers": [container]}, template.k8s_pod.pod_spec)
+    (made,) = pods.build(requests.of(template), SETTINGS)["spec"]["containers"]
+    assert json.dumps(made["ports"]) == '[{"containerPort": 8080}]'
+    assert json.dumps(made["securityContext"]) == '{"runAsUser": 1000}'
+    assert made["resources"]["limits"] == {"nvidia.com/gpu": "1", "cpu": "500m"}
