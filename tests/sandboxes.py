@@ -23,7 +23,7 @@ from flyteidl.service import admin_pb2_grpc, dataproxy_pb2_grpc
 
 from sandbox.propeller import histories
 from sandbox.propeller.archive import Archive
-from sandbox.server import roles
+from sandbox.server import settings
 from sandbox.server.config import ServerConfig
 from sandbox.store.database import Database, DatabaseSettings
 
@@ -123,7 +123,7 @@ class Sandbox:
         config = ServerConfig.from_json(document["server"])
         database = Database(DatabaseSettings(config.database.url, pool_size=2))
         try:
-            yield Archive(roles.engine_settings(config), database, roles.object_store(config))
+            yield Archive(settings.engine(config), database, settings.object_store(config))
         finally:
             database.close()
 

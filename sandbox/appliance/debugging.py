@@ -16,7 +16,7 @@ from sandbox.idl.identifiers import ExecutionId
 from sandbox.propeller import histories
 from sandbox.propeller.archive import Archive
 from sandbox.propeller.histories import BadHistory, History
-from sandbox.server import roles
+from sandbox.server import settings
 from sandbox.server.config import ConfigError, ServerConfig
 from sandbox.store import errors
 from sandbox.store.database import Database, DatabaseSettings
@@ -93,6 +93,6 @@ def _archive(name: str) -> Iterator[Archive]:
         ) from exc
     database = Database(DatabaseSettings(url=config.database.url, pool_size=1, application_name="debug"))
     try:
-        yield Archive(roles.engine_settings(config), database, roles.object_store(config))
+        yield Archive(settings.engine(config), database, settings.object_store(config))
     finally:
         database.close()

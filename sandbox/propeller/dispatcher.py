@@ -65,7 +65,7 @@ class Dispatcher:
         self._close = close
         self._fail = fail
         self._queue: deque[tuple[Running, commands.Command, bool]] = deque()
-        self._quotas = QuotaGate(happened)
+        self._quotas = QuotaGate(happened, counts=settings.counts_quotas)
         self._delayed: set[tuple[int, int, int]] = set()
         """Attempts (execution, node, attempt) whose start waits for a store."""
 

@@ -54,6 +54,14 @@ class Engine:
         """Whether both threads are at work."""
         return all(thread.is_alive() for thread in self._threads)
 
+    def seconds_since_look(self) -> float:
+        """Since the leases were last renewed."""
+        return self._leasing.seconds_since_look()
+
+    def executions_held(self) -> int:
+        """How many executions this engine drives."""
+        return len(self._core.holdings.held())
+
     def stop(self) -> None:
         """Commit what is known, release the leases, end the threads. What runs goes on and is found again."""
         self._sweeper.stop()

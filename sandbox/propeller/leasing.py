@@ -41,6 +41,7 @@ class Leasing:
         self._again: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._generation = 0
         self._policies: Policies | None = None
+        self._looked = time.monotonic()
 
     def run(self) -> None:
         """Turn until `stop`."""
@@ -54,6 +55,8 @@ class Leasing:
                 if everything:
                     next_look = time.monotonic() + self._settings.heartbeat_seconds
                 self.turn(asked, everything=everything)
+                if everything:
+                    self._looked = time.monotonic()
                 told = listener.wait(next_look - time.monotonic())
                 asked, ended = announced(told)
                 self._core.children.hear(ended)
@@ -76,6 +79,10 @@ class Leasing:
         self._stopping.set()
         if self._listener is not None:
             self._listener.wake()
+
+    def seconds_since_look(self) -> float:
+        """Since it last renewed all leases and looked at everything."""
+        return time.monotonic() - self._looked
 
     def reload(self, leased: leases.Leased) -> None:
         """Claim an execution again, and load it."""

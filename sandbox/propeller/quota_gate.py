@@ -26,8 +26,10 @@ _TURNED_AWAY, _ADMITTED = 1, 2
 class QuotaGate:
     """The core thread's alone. `happened` takes events."""
 
-    def __init__(self, happened: Callable[[Running, events.Event], None]) -> None:
+    def __init__(self, happened: Callable[[Running, events.Event], None], *, counts: bool = True) -> None:
+        """`counts`: whether quotas are kept here at all."""
         self._happened = happened
+        self._counts = counts
         self._admission = Admission()
         self._known: dict[int, dict[Place, tuple[Running, Node]]] = {}
         """All that asked, by execution."""
@@ -79,7 +81,8 @@ class QuotaGate:
     def set_policies(self, policies: Policies) -> None:
         """What holds from now on."""
         self.policies = policies
-        self._admit(self._admission.set_quotas(policies.quota))
+        if self._counts:
+            self._admit(self._admission.set_quotas(policies.quota))
 
     def _admit(self, places: Iterable[Place]) -> None:
         for place in places:

@@ -56,6 +56,10 @@ class EngineSettings:
     """Resources that a task gets when it asks for none: `{"cpu": "500m", "memory": "1Gi"}`."""
     default_env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of every task."""
+    counts_quotas: bool = True
+    """Whether the engine itself holds attempts back for their project's quota. Several engines on one
+    database know nothing of each other's attempts: there the cluster has to count.
+    """
     max_output_bytes: int = 10 * 1024 * 1024
     """The largest outputs.pb that is taken; Flyte's default."""
     offloading: OffloadingSettings = OffloadingSettings()

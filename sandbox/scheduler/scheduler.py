@@ -71,6 +71,10 @@ class Scheduler:
             self._thread.join()
         self._channel.close()
 
+    def is_alive(self) -> bool:
+        """Whether its thread is at work."""
+        return self._thread.is_alive()
+
     def turn(self) -> datetime:
         """Launch all that is due; when to look again. Raises store.errors.Unavailable and NotNow."""
         now = self._clock()

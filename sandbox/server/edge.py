@@ -1,7 +1,8 @@
 """One TCP port for everything: gRPC and HTTP, told apart by their first bytes.
 
 A client that begins with the HTTP/2 connection preface (RFC 9113, 3.4: gRPC always does) is joined to the
-gRPC server's unix socket; anything else goes to the HTTP server's. From then on bytes are only copied, with
+gRPC server's unix socket; anything else goes to the HTTP server's, or to its port where it is a process of
+its own. From then on bytes are only copied, with
 back-pressure (a slow reader stops its writer) and half-close (one direction may end before the other).
 
 One thread runs one asyncio loop for all connections.
@@ -15,10 +16,15 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from sandbox.server.errors import PortUnavailable
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 _BACKLOG = 1024
+_CONNECT_TIMEOUT = 5.0
+"""Seconds in which a server elsewhere must take a connection."""
 _HIGH_WATER = 256 * 1024
 """Bytes that may wait for a slow reader before its writer is paused."""
 _UNAVAILABLE = (
@@ -29,18 +35,23 @@ _UNAVAILABLE = (
 log = logging.getLogger(__name__)
 
 
-class PortUnavailable(Exception):
-    """The edge port can't be listened on."""
+class HostPort(NamedTuple):
+    """Where a server in another process listens."""
+
+    host: str
+    port: int
+
+
+Upstream: TypeAlias = Path | HostPort
+"""A unix socket of this process, or a port elsewhere."""
 
 
 class Edge:
     """The listening port and its thread."""
 
-    def __init__(
-        self, *, host: str, port: int, grpc_socket: Path, http_socket: Path, sniff_timeout: float
-    ) -> None:
-        self._grpc_socket = str(grpc_socket)
-        self._http_socket = str(http_socket)
+    def __init__(self, *, host: str, port: int, grpc: Upstream, http: Upstream, sniff_timeout: float) -> None:
+        self._grpc = grpc
+        self._http = http
         self._sniff_timeout = sniff_timeout
         self._listener = _listen(host, port)
         self._port: int = self._listener.getsockname()[1]
@@ -95,8 +106,8 @@ class Edge:
     def _accepted(self) -> _Client:
         return _Client(self._loop, self._choose, self._sniff_timeout, self._clients)
 
-    def _choose(self, is_grpc: bool) -> str:
-        return self._grpc_socket if is_grpc else self._http_socket
+    def _choose(self, is_grpc: bool) -> Upstream:
+        return self._grpc if is_grpc else self._http
 
     def _stop_listening(self) -> None:
         if self._server is not None:
@@ -186,7 +197,7 @@ class _Client(_End):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        choose: Callable[[bool], str],
+        choose: Callable[[bool], Upstream],
         sniff_timeout: float,
         registry: set[_Client],
     ) -> None:
@@ -236,8 +247,8 @@ class _Client(_End):
 
     async def _join(self, is_grpc: bool) -> None:
         try:
-            _, server = await self._loop.create_unix_connection(_End, self._choose(is_grpc))
-        except OSError as exc:
+            server = await self._reach(self._choose(is_grpc))
+        except (OSError, TimeoutError) as exc:
             log.info(
                 "a connection was refused: the %s server is not there: %s", "gRPC" if is_grpc else "HTTP", exc
             )
@@ -254,6 +265,14 @@ class _Client(_End):
             server.finish()
         else:
             self.transport.resume_reading()
+
+    async def _reach(self, upstream: Upstream) -> _End:
+        if isinstance(upstream, Path):
+            _, server = await self._loop.create_unix_connection(_End, str(upstream))
+        else:
+            connecting = self._loop.create_connection(_End, upstream.host, upstream.port)
+            _, server = await asyncio.wait_for(connecting, _CONNECT_TIMEOUT)
+        return server
 
     def _calm(self) -> None:
         if self._impatience is not None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import grpc
 
+from sandbox.server.errors import PortUnavailable
+
 _FIVE_SECONDS = 5_000
 
 
@@ -31,3 +33,11 @@ def bind(server: grpc.Server, socket_path: Path) -> None:
     """Listen on a unix socket; one that an earlier process left behind is replaced."""
     socket_path.unlink(missing_ok=True)
     server.add_insecure_port(f"unix:{socket_path}")
+
+
+def bind_port(server: grpc.Server, host: str, port: int) -> None:
+    """Listen on a TCP port; raises PortUnavailable."""
+    try:
+        server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as exc:  # gRPC's only word for it
+        raise PortUnavailable(f"can't listen on {host}:{port} for gRPC: it is taken, or not allowed") from exc

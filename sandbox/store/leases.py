@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.idl.identifiers import ExecutionId
-from sandbox.store import errors
+from sandbox.store import errors, executions
 from sandbox.store.database import Connection
 
 
@@ -108,8 +108,12 @@ RETURNING id
 """
 
 _RELEASE = f"""
-UPDATE executions SET lease_owner = NULL, lease_expires_at = NULL
-WHERE id IN ({_OURS})
+WITH released AS (
+    UPDATE executions SET lease_owner = NULL, lease_expires_at = NULL
+    WHERE id IN ({_OURS})
+    RETURNING id
+)
+SELECT count(pg_notify(%(channel)s, id::text)) FROM released
 """
 
 _WISHES = """
@@ -191,8 +195,9 @@ def renew(connection: Connection, owner: str, held: Collection[int], *, seconds:
 
 
 def release(connection: Connection, owner: str, held: Collection[int]) -> None:
-    """Give executions back, for any engine to take at once."""
-    connection.exec_driver_sql(_RELEASE, {"owner": owner, "held": list(held)})
+    """Give executions back, and announce them: another engine takes them at once."""
+    arguments = {"owner": owner, "held": list(held), "channel": executions.CHANNEL}
+    connection.exec_driver_sql(_RELEASE, arguments)
 
 
 def wishes(connection: Connection, held: Collection[int]) -> list[Wish]:

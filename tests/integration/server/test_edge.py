@@ -14,7 +14,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sandbox.server.edge import PREFACE, Edge, PortUnavailable
+from sandbox.server.edge import PREFACE, Edge
+from sandbox.server.errors import PortUnavailable
 from tests.waiting import eventually
 
 _METHOD = "/test.Echo/Echo"
@@ -112,8 +113,8 @@ def _edge(folder: Path, *, port: int = 0, sniff_timeout: float = 10.0) -> Edge:
     return Edge(
         host="127.0.0.1",
         port=port,
-        grpc_socket=folder / "grpc.sock",
-        http_socket=folder / "http.sock",
+        grpc=folder / "grpc.sock",
+        http=folder / "http.sock",
         sniff_timeout=sniff_timeout,
     )
 

@@ -17,7 +17,7 @@ from tests.waiting import eventually
 
 def test_a_control_plane_with_engine_and_database_is_well(database: Database) -> None:
     told = threading.Event()
-    well = Health(database, lambda: True)
+    well = Health({"database": database.ping}, tuple)
     well.start(told.set)
     try:
         assert told.is_set()
@@ -31,7 +31,9 @@ def test_an_engine_that_ended_is_told(database: Database, monkeypatch: pytest.Mo
     alive = threading.Event()
     alive.set()
     changes: list[tuple[str, ...]] = []
-    watched = Health(database, alive.is_set)
+    watched = Health(
+        {"database": database.ping}, lambda: () if alive.is_set() else ("The engine has ended.",)
+    )
     watched.start(lambda: changes.append(watched.troubles()))
     try:
         alive.clear()
@@ -46,7 +48,7 @@ def test_an_engine_that_ended_is_told(database: Database, monkeypatch: pytest.Mo
 
 def test_a_database_that_is_not_there_is_told() -> None:
     database = Database(DatabaseSettings(f"postgresql://postgres@127.0.0.1:{servers.free_port()}/none"))
-    ill = Health(database, lambda: True)
+    ill = Health({"database": database.ping}, tuple)
     ill.start(lambda: None)
     try:
         (trouble,) = ill.troubles()
@@ -61,7 +63,7 @@ def test_a_check_does_not_wait_for_a_mute_database(monkeypatch: pytest.MonkeyPat
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgresql://postgres@127.0.0.1:{mute.getsockname()[1]}/none"
         database = Database(DatabaseSettings(url, connect_timeout=2))
-        ill = Health(database, lambda: True)
+        ill = Health({"database": database.ping}, tuple)
         starting = threading.Thread(target=ill.start, args=(lambda: None,))
         starting.start()
         eventually(lambda: ill.troubles() != (), 5)
