@@ -28,7 +28,7 @@ help:
 	@echo "make clean        remove .venv and caches (a running sandbox is left alone)"
 
 quickstart: $(VENV)/.runtime
-	$(SANDBOX) start --source $(EXAMPLE)
+	$(SANDBOX) start --profile embedded --source $(EXAMPLE)
 	$(SANDBOX) build $(EXAMPLE) --tag $(IMAGE)
 	cd $(EXAMPLE) && $(SANDBOX) exec -- pyflyte --pkgs flyte.workflows package --image $(IMAGE) --force --output $(PACKAGE)
 	cd $(EXAMPLE) && $(SANDBOX) register files --project flyteexamples --domain development --archive $(PACKAGE) --version v1

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.appliance import client_config, ports, profiles, status
+from sandbox.appliance import client_config, docker_socket, ports, status
 from sandbox.appliance.building import installer
 from sandbox.appliance.errors import ApplianceError, NotFound
 from sandbox.appliance.state import SandboxState
@@ -155,7 +155,7 @@ def _uv(_: SandboxState) -> Finding:
 
 def _docker(_: SandboxState) -> Finding:
     title = "Docker"
-    if profiles.docker_is_reachable():
+    if docker_socket.reachable():
         return Finding(title, Verdict.GOOD, "reachable (the embedded profile does not need it)")
     detail = "not running" if shutil.which("docker") else "not installed"
     return Finding(title, Verdict.GOOD, f"{detail} (the embedded profile does not need it)")

@@ -5,11 +5,10 @@ Nothing in a service asks for the profile's name; the boot reads the steps from 
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import dataclass
 
-from sandbox.appliance.errors import ProfileUnavailable, UsageError
+from sandbox.appliance import docker_socket, found
+from sandbox.appliance.errors import ProfileUnavailable, UsageError, command
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +20,12 @@ class Profile:
     """One line for people."""
     components_run_as: str
     tasks_run_as: str
-    needs_docker: bool
+    boxed: bool
+    """Everything is in one Docker container, which is a Kubernetes node."""
     bootable: bool
-    """Whether this version can boot it."""
+    """Whether `sandbox start` boots it."""
     steps: tuple[str, ...]
-    """The boot, in order: module names in `sandbox.appliance.steps`."""
+    """The boot, in order: names of modules in `sandbox.appliance.steps`."""
 
 
 EMBEDDED = Profile(
@@ -33,7 +33,7 @@ EMBEDDED = Profile(
     summary="processes on this machine; needs nothing but Python",
     components_run_as="processes",
     tasks_run_as="warm forked processes",
-    needs_docker=False,
+    boxed=False,
     bootable=True,
     steps=(
         "preflight",
@@ -51,20 +51,20 @@ EMBEDDED = Profile(
 
 DEMO = Profile(
     name="demo",
-    summary="k3s in one Docker container, the control plane as one pod",
+    summary="Kubernetes in one Docker container, the control plane as one pod",
     components_run_as="pods",
     tasks_run_as="pods",
-    needs_docker=True,
+    boxed=True,
     bootable=False,
     steps=(),
 )
 
 SANDBOX = Profile(
     name="sandbox",
-    summary="k3s in one Docker container, every component its own deployment",
+    summary="Kubernetes in one Docker container, every component its own deployment",
     components_run_as="pods",
     tasks_run_as="pods",
-    needs_docker=True,
+    boxed=True,
     bootable=False,
     steps=(),
 )
@@ -74,7 +74,7 @@ CLUSTER = Profile(
     summary="any Kubernetes cluster, through its kubeconfig",
     components_run_as="pods",
     tasks_run_as="pods on the cluster",
-    needs_docker=False,
+    boxed=False,
     bootable=False,
     steps=(),
 )
@@ -90,41 +90,38 @@ class Choice:
     reason: str
 
 
-def choose(name: str | None) -> Choice:
-    """The profile of that name; with None the best that this machine and this version can boot."""
-    if name is not None:
-        profile = PROFILES.get(name)
-        if profile is None:
-            raise UsageError(
-                f"there is no profile {name!r}",
-                f"the profiles are {', '.join(PROFILES)}",
-                "Choose one of them with --profile.",
-            )
-        if not profile.bootable:
-            raise ProfileUnavailable(
-                f"the profile {name!r} can't be started",
-                f"this version of the appliance can't boot it yet ({profile.summary})",
-                "Use --profile embedded, which needs no Docker.",
-            )
-        return Choice(profile, f"profile {name}: as asked for")
-    if SANDBOX.bootable and docker_is_reachable():
-        return Choice(SANDBOX, "profile sandbox: Docker is reachable")
-    if SANDBOX.bootable:
+def choose(profile: str | None, name: str) -> Choice:
+    """The profile asked for, for the sandbox of that name; None: what it is, or the best that can be booted
+    at once. Raises UsageError, ProfileUnavailable.
+    """
+    there = found.profile(name)
+    if profile is not None:
+        return _asked_for(profile, name, there)
+    if there is not None:
+        return Choice(PROFILES[there], f"profile {there}: the sandbox {name!r} has it")
+    if not docker_socket.reachable():
         return Choice(EMBEDDED, "profile embedded: Docker can't be reached, so everything runs as processes")
-    return Choice(
-        EMBEDDED, f"profile embedded: {EMBEDDED.summary} (this version boots no Kubernetes profile yet)"
-    )
+    return Choice(EMBEDDED, f"profile embedded: {EMBEDDED.summary}")
 
 
-def docker_is_reachable() -> bool:
-    """Whether a Docker daemon answers this user."""
-    program = shutil.which("docker")
-    if program is None:
-        return False
-    try:
-        answer = subprocess.run(
-            [program, "version", "--format", "{{.Server.Version}}"], capture_output=True, timeout=5
+def _asked_for(wanted: str, name: str, there: str | None) -> Choice:
+    profile = PROFILES.get(wanted)
+    if profile is None:
+        raise UsageError(
+            f"there is no profile {wanted!r}",
+            f"the profiles are {', '.join(PROFILES)}",
+            "Choose one of them with --profile.",
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.returncode == 0
+    if not profile.bootable:
+        raise ProfileUnavailable(
+            f"the profile {wanted!r} can't be started",
+            f"this version of the appliance can't boot it yet ({profile.summary})",
+            "Use --profile embedded, which needs no Docker.",
+        )
+    if there not in (None, wanted):
+        raise UsageError(
+            f"the sandbox {name!r} is there already, with the profile {there}",
+            "one name is one sandbox, with the data that it keeps",
+            f"Remove it with `{command('teardown --volume', name)}`, or start another one with --name.",
+        )
+    return Choice(profile, f"profile {wanted}: as asked for")

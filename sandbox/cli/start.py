@@ -175,7 +175,7 @@ def _as_json(running: Running) -> dict[str, Any]:
         "ready": running.ready,
         "already_running": running.already_running,
         "endpoints": running.endpoints.to_json(),
-        "state": str(running.state),
+        "state": str(running.state) if running.state is not None else None,
         "seconds": round(running.seconds, 3),
         "steps": [
             {"name": step.name, "title": step.title, "seconds": round(step.seconds, 3), "detail": step.detail}

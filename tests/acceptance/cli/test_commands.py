@@ -127,7 +127,9 @@ def test_a_source_that_is_no_folder_is_refused_before_anything_is_started(
 ) -> None:
     other = Sandbox(tmp_path, "sourceless")
     (tmp_path / "file.txt").touch()
-    said = _fails(other, "start", "--name", "sourceless", "--source", str(tmp_path / source))
+    said = _fails(
+        other, "start", "--profile", "embedded", "--name", "sourceless", "--source", str(tmp_path / source)
+    )
     assert source in said
     assert not (tmp_path / "sandboxes" / "sourceless").exists()
 
@@ -170,7 +172,7 @@ def test_what_cannot_be_run_is_not_looked_for_on_the_path(sandbox: Sandbox, tmp_
 
 def test_an_interrupted_start_leaves_no_process_and_can_be_repeated_twice_at_once(tmp_path: Path) -> None:
     other = Sandbox(tmp_path, "hasty")
-    words = [sys.executable, "-m", "sandbox.cli", "start", "--name", "hasty"]
+    words = [sys.executable, "-m", "sandbox.cli", "start", "--profile", "embedded", "--name", "hasty"]
 
     def begin() -> subprocess.Popen[str]:
         return subprocess.Popen(

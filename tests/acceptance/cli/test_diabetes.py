@@ -21,7 +21,7 @@ TASKS = ("split_traintest_dataset", "fit", "predict", "score")
 def packaged(sandbox: Sandbox, example: Path) -> Path:
     """The example as a package, its environment built."""
     name = ("--name", sandbox.name)
-    sandbox.run("start", *name, "--source", str(example))
+    sandbox.run("start", "--profile", "embedded", *name, "--source", str(example))
     sandbox.run("build", str(example), "--tag", "diabetes:v1", *name)
     package = ("pyflyte", "--pkgs", "flyte.workflows", "package", "--image", "diabetes:v1", "--force")
     sandbox.run("exec", *name, "--", *package, cwd=example)

@@ -31,7 +31,7 @@ _TIMEOUT = 60.0
 
 
 def _options(name: str, **more: object) -> StartOptions:
-    return StartOptions(name=name, timeout=_TIMEOUT, client_config=False, **more)  # type: ignore[arg-type]
+    return StartOptions(name=name, profile="embedded", timeout=_TIMEOUT, client_config=False, **more)  # type: ignore[arg-type]
 
 
 class _Recorder:

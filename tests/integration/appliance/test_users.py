@@ -25,7 +25,7 @@ from sandbox.appliance import boot, shutdown, status
 from sandbox.appliance.errors import ApplianceError
 from sandbox.appliance.options import StartOptions
 try:
-    running = boot.start(StartOptions(name="mine", timeout=60, client_config=False))
+    running = boot.start(StartOptions(name="mine", profile="embedded", timeout=60, client_config=False))
     report = status.inspect("mine")
     torn = shutdown.teardown("mine", volume=True)
 except ApplianceError as error:
