@@ -20,6 +20,8 @@ MAX_NODE_ID_LENGTH = 63
 MAX_UNIQUE_NODE_ID_LENGTH = 20
 MAX_CHILD_EXECUTION_NAME_LENGTH = 20
 MAX_TASK_NAME_LENGTH = 50
+_MAX_TASK_NAME_LENGTHS = {"ray": 47}
+"""Of task types whose operators add more to a name than Kubernetes adds to a pod's."""
 
 _EXECUTION_NAME = re.compile(r"[a-z][a-z\-0-9]*")
 _GENERATED_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -86,9 +88,10 @@ def child_execution_name(execution_name: str, unique_node: UniqueNodeId, attempt
 
 
 def unique_task_name(
-    execution_name: str, unique_node: UniqueNodeId, attempt: int, max_length: int = MAX_TASK_NAME_LENGTH
+    execution_name: str, unique_node: UniqueNodeId, attempt: int, *, task_type: str = ""
 ) -> str:
     """The name of one task attempt: of its pod, its container and its raw output folder."""
+    max_length = _MAX_TASK_NAME_LENGTHS.get(task_type, MAX_TASK_NAME_LENGTH)
     return fixed_length([execution_name, unique_node, str(attempt)], max_length)
 
 

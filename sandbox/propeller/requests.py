@@ -41,7 +41,9 @@ def build(
         policies.task_resources(running.scope),
     )
     execution = running.execution
-    unique_name = names.unique_task_name(execution.name, node.unique_id, attempt)
+    unique_name = names.unique_task_name(
+        execution.name, node.unique_id, attempt, task_type=node.task_type
+    )
     raw_prefix = paths.raw_output_prefix(running.raw_data, unique_name)
     return TaskRequest(
         key=running.key(node, attempt),
@@ -80,7 +82,9 @@ def start_by(running: Running, node: Node, attempt: int) -> datetime:
 def _previous_checkpoint(running: Running, node: Node, attempt: int) -> str:
     if attempt == 0:
         return node.checkpoint or _NO_CHECKPOINT
-    previous = names.unique_task_name(running.execution.name, node.unique_id, attempt - 1)
+    previous = names.unique_task_name(
+        running.execution.name, node.unique_id, attempt - 1, task_type=node.task_type
+    )
     return paths.checkpoint_prefix(paths.raw_output_prefix(running.raw_data, previous))
 
 

@@ -286,7 +286,9 @@ def _task_metadata(running: Running, node: Node, attempt: Attempt) -> event_pb2.
     if attempt.interruptible:
         instance = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE
     return event_pb2.TaskExecutionMetadata(
-        generated_name=names.unique_task_name(running.execution.name, node.unique_id, attempt.number),
+        generated_name=names.unique_task_name(
+            running.execution.name, node.unique_id, attempt.number, task_type=node.task_type
+        ),
         plugin_identifier="k8s-array" if node.spec.kind is NodeKind.ARRAY else _plugin(node.template),
         instance_class=instance,
     )

@@ -42,7 +42,9 @@ class Source:
     def checkpoints(self, was: Node) -> Iterator[str]:
         """The folders in which attempts of a node may have left checkpoints, the latest first."""
         for attempt in reversed(was.attempts):
-            name = names.unique_task_name(self.execution.name, was.unique_id, attempt.number)
+            name = names.unique_task_name(
+                self.execution.name, was.unique_id, attempt.number, task_type=was.task_type
+            )
             yield paths.checkpoint_prefix(paths.raw_output_prefix(self._raw_data, name))
         if was.checkpoint:
             yield was.checkpoint

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from sandbox.executors.kubernetes.plugins.settings import PluginSettings
+
 
 @dataclass(frozen=True, slots=True)
 class KubernetesSettings:
@@ -39,3 +41,5 @@ class KubernetesSettings:
     again."""
     copilot_image: str = ""
     """Brings inputs to and takes outputs from containers that know nothing of Flyte."""
+    plugins: PluginSettings = field(default_factory=PluginSettings)
+    """Of attempts that are not pods but resources of an operator."""

@@ -286,6 +286,11 @@ class Node:
             raise TypeError(f"node {self.spec.node_id} is not a task node")
         return self.spec.task
 
+    @property
+    def task_type(self) -> str:
+        """Of what a node runs by itself; empty if it runs no task."""
+        return "" if self.spec.task is None else self.spec.task.type
+
 
 class Scope:
     """A workflow template being run."""

@@ -51,6 +51,9 @@ def test_names_of_children_and_attempts_fit_their_limits() -> None:
     assert len(names.child_execution_name("a" * 20, UniqueNodeId("n0"), 0)) == 14
     assert names.unique_task_name("a" * 20, UniqueNodeId("n0"), 0) == "a" * 20 + "-n0-0"
     assert len(names.unique_task_name("a" * 60, UniqueNodeId("n0"), 0)) == 8
+    assert len(names.unique_task_name("a" * 43, UniqueNodeId("n0"), 0)) == 48
+    assert len(names.unique_task_name("a" * 43, UniqueNodeId("n0"), 0, task_type="ray")) == 8
+    assert len(names.unique_task_name("a" * 42, UniqueNodeId("n0"), 0, task_type="ray")) == 47
 
 
 def test_a_generated_name_is_valid_and_20_characters_long() -> None:
