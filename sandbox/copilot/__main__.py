@@ -3,7 +3,8 @@
 The flags are those of Flyte's copilot. `download` brings the inputs and ends; `sidecar` waits until it is
 told to end (by SIGTERM, when the task's container has ended), then takes the outputs; `upload` takes them at
 once.
-What goes wrong with the task's data is written to `error.pb` and is no failure of this program.
+What goes wrong with the task's data is written to `error.pb`; it is no failure of the program that takes the
+outputs, but the one that brings the inputs fails too, lest the task starts without them.
 
 The object store is named by the variables FLYTE_AWS_ENDPOINT, FLYTE_AWS_ACCESS_KEY_ID and
 FLYTE_AWS_SECRET_ACCESS_KEY.
@@ -22,7 +23,7 @@ from pathlib import Path, PurePosixPath
 
 from flyteidl.core import interface_pb2, literals_pb2, tasks_pb2
 
-from sandbox.copilot import download, errors, files, upload
+from sandbox.copilot import download, errors, exit_codes, files, upload
 from sandbox.store.objects import S3ObjectStore, S3Settings
 
 _ERROR = "error.pb"
@@ -30,7 +31,7 @@ _FORMATS = tasks_pb2.DataLoadingConfig.LiteralMapFormat
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one command; the exit code is 0 unless the store can't be reached."""
+    """Run one command; the exit code is one of `exit_codes`."""
     options = _parser().parse_args(arguments)
     objects = S3ObjectStore(
         S3Settings(
@@ -41,18 +42,17 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     )
     try:
         if options.command == "download":
-            _download(options, objects)
-        else:
-            if options.command == "sidecar":
-                _wait_for_the_end()
-            _upload(options, objects)
+            return _download(options, objects)
+        if options.command == "sidecar":
+            _wait_for_the_end(options.ready_file)
+        _upload(options, objects)
     except errors.CopilotError as exc:
         print(exc, file=sys.stderr)
-        return 1
-    return 0
+        return exit_codes.STORE_UNAVAILABLE
+    return exit_codes.DONE
 
 
-def _download(options: argparse.Namespace, objects: files.Objects) -> None:
+def _download(options: argparse.Namespace, objects: files.Objects) -> int:
     try:
         with errors.of_store():
             data = objects.get(options.from_remote)
@@ -62,9 +62,12 @@ def _download(options: argparse.Namespace, objects: files.Objects) -> None:
             Path(options.to_local_dir),
             shown=PurePosixPath(options.to_local_dir),
             document_format=_FORMATS.Value(options.format),
+            with_files=not options.without_files,
         )
     except errors.Untransferable as exc:
         _report(objects, options.to_output_prefix, "InputDownloadFailed", exc)
+        return exit_codes.UNTRANSFERABLE  # The task must not start without its inputs.
+    return exit_codes.DONE
 
 
 def _upload(options: argparse.Namespace, objects: files.Objects) -> None:
@@ -87,10 +90,13 @@ def _report(objects: files.Objects, prefix: str, code: str, cause: errors.Copilo
         objects.put(f"{prefix}/{_ERROR}", upload.error_document(code, str(cause)))
 
 
-def _wait_for_the_end() -> None:
+def _wait_for_the_end(ready_file: str | None) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    if ready_file:
+        # A container's first process does not hear a signal that it has no handler for (yet).
+        Path(ready_file).touch()
     ended.wait()
 
 
@@ -103,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("-o", "--to-local-dir", required=True)
     bring.add_argument("-m", "--format", choices=_FORMATS.keys(), default="JSON")
     bring.add_argument("-i", "--input-interface", help="taken, and not needed")
+    bring.add_argument("--without-files", action="store_true", help="leave files and tables in the store")
     for name in ("sidecar", "upload"):
         take = commands.add_parser(name, help="take the outputs from files")
         take.add_argument("-o", "--to-output-prefix", required=True, help="where outputs.pb is written")
@@ -111,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
         take.add_argument("-i", "--interface", default="", help="core.TypedInterface in base 64")
         take.add_argument("--meta-output-name", default="outputs.pb")
         take.add_argument("-t", "--timeout", help="taken, and not needed")
+        if name == "sidecar":
+            take.add_argument("--ready-file", help="made when it can be told to end")
     return parser
 
 

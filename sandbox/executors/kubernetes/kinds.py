@@ -96,4 +96,6 @@ class Pod:
         }
 
     def printer(self, found: Mapping[str, Any]) -> Printer | None:
+        if not verdicts.has_begun(found):
+            return None
         return Printer("", str((found.get("metadata") or {}).get("name", "")), verdicts.primary(found))

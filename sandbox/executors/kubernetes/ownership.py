@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sandbox.executors.api import TaskRequest
@@ -91,6 +92,21 @@ def key_of(found: Mapping[str, Any]) -> AttemptKey | None:
         return AttemptKey(ExecutionId(project, domain, name), UniqueNodeId(node), int(attempt))
     except (ValueError, TypeError):
         return None
+
+
+def is_released(found: Mapping[str, Any]) -> bool:
+    """Whether the attempt's end is committed, and the object is rubbish."""
+    return RELEASED in ((found.get("metadata") or {}).get("annotations") or {})
+
+
+def released_at(found: Mapping[str, Any]) -> datetime | None:
+    """When it was; None: not yet, or nobody knows."""
+    text = ((found.get("metadata") or {}).get("annotations") or {}).get(RELEASED, "")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def label_value(text: str) -> str:

@@ -7,6 +7,7 @@ lone container would get.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from google.protobuf import json_format, struct_pb2
 
 from sandbox.executors import rendering
 from sandbox.executors.api import TaskRequest
-from sandbox.executors.kubernetes import merging, ownership
+from sandbox.executors.kubernetes import copilot, merging, ownership
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 
 Pod = dict[str, Any]
@@ -82,11 +83,15 @@ def template(request: TaskRequest, settings: KubernetesSettings) -> PodTemplate:
         container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     _complete_spec(spec, request, settings)
     _extend(spec, chosen[0], request.template.extended_resources, settings)
+    try:
+        added = copilot.add(spec, chosen[0], request, settings)
+    except copilot.NoCopilotError as exc:
+        raise BadTaskError(str(exc)) from exc
     return PodTemplate(
         spec=spec,
         primary=primary,
         labels=dict(metadata.get("labels") or {}),
-        annotations={_SAFE_TO_EVICT: "false", **(metadata.get("annotations") or {})},
+        annotations={_SAFE_TO_EVICT: "false", **(metadata.get("annotations") or {}), **added},
     )
 
 
@@ -217,7 +222,9 @@ def _complete_spec(spec: dict[str, Any], request: TaskRequest, settings: Kuberne
     if not spec.get("serviceAccountName"):
         spec["serviceAccountName"] = identity or settings.service_account
     if request.timeout is not None:
-        spec.setdefault("activeDeadlineSeconds", max(1, round(request.timeout.total_seconds())))
+        # Kubernetes counts the pulling of images, too; the executor counts better, while there is one.
+        latest = request.timeout + settings.image_pull_grace
+        spec.setdefault("activeDeadlineSeconds", math.ceil(latest.total_seconds()))
     tolerations: Iterable[Mapping[str, Any]] = settings.tolerations
     if request.interruptible:
         tolerations = (*tolerations, *settings.interruptible_tolerations)

@@ -39,7 +39,34 @@ class KubernetesSettings:
     """Whether an attempt's object is kept until its end is committed, whoever deletes it. Without it, an
     object that is deleted while no control plane runs is as if it had never been: the attempt is started
     again."""
+    pending_timeout: timedelta | None = None
+    """How long a pod may wait for a node before the attempt fails, to be tried anew. None: for ever."""
+    create_patience: timedelta = timedelta(minutes=5)
+    """How long it is tried to create an object if the API server can't, or its namespace is missing."""
+    quota_retry: timedelta = timedelta(seconds=30)
+    """At most so long after the last look, a namespace's quota is looked at again; also whenever something
+    ends there."""
+    keep_finished: timedelta = timedelta(hours=1)
+    """How long an object is kept for people to look at, once the attempt's end is committed."""
+    creators: int = 6
+    """How many objects are created at the same time."""
+    log_url_prefix: str = ""
+    """Where people read logs; empty: updates carry no link."""
+    logs_prefix: str = ""
+    """Where logs are kept in the object store, a URI; empty: they go with their pods."""
     copilot_image: str = ""
-    """Brings inputs to and takes outputs from containers that know nothing of Flyte."""
+    """Brings inputs to and takes outputs from containers that know nothing of Flyte. Has `python`, `sh` and
+    this package."""
+    copilot_timeout: timedelta = timedelta(hours=1)
+    """How long taking the outputs may last."""
+    copilot_resources: Mapping[str, Mapping[str, str]] = field(
+        default_factory=lambda: {
+            "requests": {"cpu": "50m", "memory": "96Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi"},
+        }
+    )
+    native_sidecars: bool = False
+    """Whether the cluster knows init containers that go on beside the others (from 1.29 on). The executor
+    asks the cluster."""
     plugins: PluginSettings = field(default_factory=PluginSettings)
     """Of attempts that are not pods but resources of an operator."""

@@ -8,11 +8,13 @@ cannot be created) gets a time of grace.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sandbox.copilot import exit_codes
 from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind, LogLink
+from sandbox.executors.kubernetes import copilot
 from sandbox.executors.kubernetes.pods import PRIMARY_ANNOTATION
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 
@@ -44,8 +46,11 @@ class Verdict:
     """Beside the attempt's own log."""
     custom_info: Mapping[str, Any] | None = None
     """What whoever runs it has to say about it: JSON."""
-    ends_others: bool = False
-    """The attempt is as good as over, but what is beside it has to be ended before it is."""
+    since: datetime | None = None
+    """Aware: when it became so, as far as the object tells."""
+    to_end: bool = False
+    """Something of the object still runs that is to be ended, by deleting the object: what is beside a task
+    that is over. If the phase is not terminal, the attempt is over only when that has ended."""
 
 
 def of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> Verdict:
@@ -53,13 +58,14 @@ def of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> V
     status = pod.get("status") or {}
     match status.get("phase"):
         case "Succeeded":
-            return _succeeded(status)
+            return replace(_succeeded(status), since=_ended_at(status))
         case "Failed":
-            return _failed(status, primary(pod))
+            return replace(_failed(status, primary(pod)), since=_ended_at(status))
         case "Running":
-            return _running(pod, status)
+            verdict = _running(pod, status)
         case _:
-            return _pending(status, now, settings)
+            verdict = _pending(status, now, settings)
+    return replace(verdict, to_end=True) if verdict.phase.is_terminal else verdict
 
 
 def gone(reason: str = "") -> Verdict:
@@ -86,6 +92,16 @@ def primary(pod: Mapping[str, Any]) -> str:
     return str((metadata.get("annotations") or {}).get(PRIMARY_ANNOTATION) or metadata.get("name", ""))
 
 
+def has_begun(pod: Mapping[str, Any]) -> bool:
+    """Whether its primary container runs, or has run: then there is a log."""
+    name = primary(pod)
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        if container.get("name") == name:
+            state = container.get("state") or {}
+            return bool(state.get("running") or state.get("terminated"))
+    return False
+
+
 def _succeeded(status: Mapping[str, Any]) -> Verdict:
     for container in _all_containers(status):
         terminated = (container.get("state") or {}).get("terminated") or {}
@@ -98,13 +114,50 @@ def _running(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Verdict:
     """A pod runs until all its containers are over, an attempt until the primary one is."""
     name = primary(pod)
     found = [one for one in status.get("containerStatuses") or () if one.get("name") == name]
-    terminated = (found[0].get("state") or {}).get("terminated") if found else None
+    state = (found[0].get("state") or {}) if found else {}
+    terminated = state.get("terminated")
     if not terminated:
         node = (pod.get("spec") or {}).get("nodeName", "")
-        return Verdict(AttemptPhase.RUNNING, f"runs on the node {node}" if node else "")
-    if terminated.get("exitCode") == 0 and _OOM_KILLED not in terminated.get("reason", ""):
-        return Verdict(AttemptPhase.SUCCEEDED)
-    return _ended_badly(terminated.get("reason", "") or "Error", terminated, name)
+        began = _moment((state.get("running") or {}).get("startedAt"))
+        return Verdict(AttemptPhase.RUNNING, f"runs on the node {node}" if node else "", since=began)
+    ended = _moment(terminated.get("finishedAt"))
+    if _is_good(terminated):
+        return _taken(pod, status) or Verdict(AttemptPhase.SUCCEEDED, since=ended)
+    return replace(_ended_badly(terminated.get("reason", "") or "Error", terminated, name), since=ended)
+
+
+def _taken(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Verdict | None:
+    """While the outputs of a task that has ended are taken; None: nobody does."""
+    how = copilot.uploader_of(pod)
+    if not how:
+        return None
+    runs = Verdict(AttemptPhase.RUNNING, "its outputs are taken", to_end=how == copilot.CONTAINER)
+    terminated = _terminated(status, copilot.UPLOADER)
+    if terminated is None or how == copilot.SIDECAR:
+        return runs
+    return None if _is_good(terminated) else _pilot_failed(copilot.UPLOADER, terminated)
+
+
+def _pilot_failed(name: str, terminated: Mapping[str, Any]) -> Verdict:
+    """A copilot ended badly: it says so itself if that is the data's fault."""
+    code = "InputDownloadFailed" if name == copilot.DOWNLOADER else "OutputUploadFailed"
+    message = _end_of(name, terminated)
+    if terminated.get("exitCode") == exit_codes.UNTRANSFERABLE:
+        error = AttemptError(code, message, ErrorKind.USER, recoverable=False)
+        return Verdict(AttemptPhase.FAILED, error=error)
+    return _system_error(code, message)
+
+
+def _is_good(terminated: Mapping[str, Any]) -> bool:
+    return terminated.get("exitCode") == 0 and _OOM_KILLED not in terminated.get("reason", "")
+
+
+def _terminated(status: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """How a container ended; None: it has not."""
+    for container in _all_containers(status):
+        if container.get("name") == name:
+            return (container.get("state") or {}).get("terminated") or None
+    return None
 
 
 def _ended_badly(code: str, terminated: Mapping[str, Any], name: str) -> Verdict:
@@ -121,8 +174,16 @@ def _failed(status: Mapping[str, Any], primary: str) -> Verdict:
     if reason == "DeadlineExceeded":
         message = status.get("message", "") or "the task took longer than its timeout"
         return _user_error("TimeoutExpired", message)
+    if not reason:
+        own = _terminated(status, primary)
+        for name in (copilot.DOWNLOADER, copilot.UPLOADER):
+            pilot = _terminated(status, name)
+            if pilot is not None and not _is_good(pilot) and (own is None or _is_good(own)):
+                return _pilot_failed(name, pilot)
+        if own is not None and _is_good(own):
+            return Verdict(AttemptPhase.SUCCEEDED)  # What is beside it does not decide.
     code, system = reason or "UnknownError", reason in _NODE_GONE
-    words = [status.get("message", "") or "the pod failed, and Kubernetes does not say why"]
+    words = [status["message"]] if status.get("message") else []
     for container in _all_containers(status):
         last = (container.get("lastState") or {}).get("terminated")
         terminated = last or (container.get("state") or {}).get("terminated")
@@ -136,7 +197,7 @@ def _failed(status: Mapping[str, Any], primary: str) -> Verdict:
             system = system or container.get("name") == primary
         elif terminated.get("exitCode") and code == "UnknownError":
             code = terminated.get("reason", "") or "Error"
-    message = "\n".join(words)
+    message = "\n".join(words) or "the pod failed, and Kubernetes does not say why"
     if system or code == "UnknownError":
         return _system_error(_INTERRUPTED, message)
     return _user_error(code, message)
@@ -180,7 +241,7 @@ def _in_grace(
     reason: str, words: str, condition: Mapping[str, Any], now: datetime, settings: KubernetesSettings
 ) -> Verdict:
     grace = settings.image_pull_grace if reason == "ImagePullBackOff" else settings.create_grace
-    left = grace - (now - _time(condition.get("lastTransitionTime"), now))
+    left = grace - (now - (_moment(condition.get("lastTransitionTime")) or now))
     if left > timedelta(0):
         return Verdict(AttemptPhase.INITIALIZING, words, look_again=left)
     message = f"{words} (for more than {grace.total_seconds():g} s)"
@@ -209,7 +270,14 @@ def _system_error(code: str, message: str) -> Verdict:
     return Verdict(AttemptPhase.FAILED, error=AttemptError(code, message, ErrorKind.SYSTEM, recoverable=True))
 
 
-def _time(text: str | None, default: datetime) -> datetime:
-    if not text:
-        return default
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+def _ended_at(status: Mapping[str, Any]) -> datetime | None:
+    """When the last of its containers ended."""
+    ended = [
+        _moment(((one.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+        for one in _all_containers(status)
+    ]
+    return max((moment for moment in ended if moment is not None), default=None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC) if text else None

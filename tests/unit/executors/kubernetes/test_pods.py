@@ -81,11 +81,11 @@ def test_an_element_knows_its_index() -> None:
     assert variables["BATCH_JOB_ARRAY_INDEX_VAR_NAME"] == "FLYTE_K8S_ARRAY_INDEX"
 
 
-def test_a_timeout_is_the_pods_deadline_and_an_identity_its_service_account() -> None:
+def test_a_pod_does_not_outlive_its_timeout_by_much_and_an_identity_is_its_service_account() -> None:
     identity = security_pb2.Identity(k8s_service_account="trainer")
     request = requests.of(requests.container(), timeout=timedelta(seconds=90), identity=identity)
     spec = pods.build(request, SETTINGS)["spec"]
-    assert spec["activeDeadlineSeconds"] == 90
+    assert spec["activeDeadlineSeconds"] == 90 + 180
     assert spec["serviceAccountName"] == "trainer"
 
 

@@ -40,7 +40,7 @@ def waiting(reason: str, since: float = 0.0) -> dict[str, Any]:
         ({"phase": "Failed", "containerStatuses": [ended(137)]}, "Interrupted", ErrorKind.SYSTEM),
         ({"phase": "Failed", "containerStatuses": [ended(247)]}, "Interrupted", ErrorKind.SYSTEM),
         (
-            {"phase": "Failed", "containerStatuses": [ended(137, name="side"), ended(0, "Completed")]},
+            {"phase": "Failed", "containerStatuses": [ended(137, name="side"), ended(4)]},
             "Interrupted",
             ErrorKind.USER,
         ),
