@@ -17,11 +17,12 @@ from node import cgroups, components, pki, preparing
 from node.components import Component
 from node.settings import LOGS, Settings
 
-_TICK = 0.1
+_TICK = 0.05
 _LONGEST_DELAY = 10.0
 _GRACE = 20.0
 READY = Path("/run/node-ready")
 """There once every component has worked."""
+_STARTED = time.monotonic()
 
 
 class Supervised:
@@ -37,32 +38,32 @@ class Supervised:
     def start_if_due(self) -> None:
         if self._process is not None or time.monotonic() < self._not_before:
             return
+        if self.component.once and self.was_ready:
+            return
         self._delay = min(_LONGEST_DELAY, max(0.5, 2 * self._delay))
+        command = self.component.command
         with (LOGS / f"{self.component.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self.component.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def ended(self, pid: int, status: int) -> None:
         if self._process is None or self._process.pid != pid:
             return
         code = os.waitstatus_to_exitcode(status)
-        print(f"{self.component.name} ended with {code}; again in {self._delay:g} s", flush=True)
         self._process = None
+        if self.component.once and code == 0:
+            self._is_ready()
+            return
         self._not_before = time.monotonic() + self._delay
+        say(f"{self.component.name} ended with {code}; again in {self._delay:g} s")
 
     def look(self) -> None:
         """Find out whether it is ready, until it is."""
-        if self._process is None or self.was_ready:
+        if self._process is None or self.was_ready or self.component.once:
             return
-        self.was_ready = self.component.ready()
-        if self.was_ready:
-            self._delay = 0.0
-            print(f"{self.component.name} is ready", flush=True)
+        if self.component.ready():
+            self._is_ready()
 
     def stop(self) -> None:
         if self._process is None:
@@ -73,12 +74,23 @@ class Supervised:
         except subprocess.TimeoutExpired:
             self._process.kill()
 
+    def _is_ready(self) -> None:
+        self.was_ready = True
+        self._delay = 0.0
+        say(f"{self.component.name} is ready")
+
+
+def say(text: str) -> None:
+    """A line of the container's log."""
+    print(f"{time.monotonic() - _STARTED:8.2f} s  {text}", flush=True)
+
 
 def main() -> int:
     settings = Settings.read()
     cgroups.prepare()
     preparing.prepare(settings)
     pki.prepare(settings)
+    say("prepared")
     all_ = [Supervised(component) for component in components.of(settings)]
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,8 +98,10 @@ def main() -> int:
     while not stopping:
         _turn(all_)
         time.sleep(_TICK)
+    READY.unlink(missing_ok=True)
     for one in reversed(all_):
         one.stop()
+    say("stopped")
     return 0
 
 
@@ -99,8 +113,8 @@ def _turn(all_: list[Supervised]) -> None:
             one.start_if_due()
             one.look()
     if len(ready) == len(all_) and not READY.exists():
-        preparing.load_pause_image()
         READY.touch()
+        say("all components are ready")
 
 
 def _reap(all_: list[Supervised]) -> None:

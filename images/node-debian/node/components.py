@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from node import pki
+from node import images, pki, probes, runtime
 from node.settings import DOMAIN, PODS, SERVICES, STATE, Settings
 
 KUBELET_CONFIG = Path("/run/kubelet.yaml")
 HOSTS = Path("/run/cluster-hosts")
 """dnsmasq reads this file when it is told to; `dns` writes it."""
 DNSMASQ_PID = Path("/run/dnsmasq.pid")
-PAUSE_IMAGE = "flyte-sandbox/pause:node"
+API_SERVER, DOCKER = "kube-apiserver", "dockerd"
 
 
 @dataclass(frozen=True)
@@ -26,20 +25,28 @@ class Component:
     ready: Callable[[], bool]
     after: tuple[str, ...] = ()
     """Those that must be ready before it is started."""
-    environment: dict[str, str] = field(default_factory=dict)
+    once: bool = False
+    """It does its work and ends: ready means that it ended well."""
 
 
 def of(settings: Settings) -> list[Component]:
     """All of this node, in the order in which they are started."""
-    worker = [_docker(settings), _dnsmasq(settings), _dns(settings), _kubelet(settings), _proxy(settings)]
-    if not settings.is_server:
-        return worker
-    return [_etcd(), _api_server(), _controller_manager(), _scheduler(), *worker]
+    server = [_etcd(), _api_server(), _controller_manager(), _scheduler()] if settings.is_server else []
+    api = (API_SERVER,) if settings.is_server else ()
+    worker = [
+        _docker(settings),
+        _dnsmasq(settings),
+        Component("images", _module("images"), _always, (DOCKER,), once=True),
+        _kubelet(settings, (DOCKER, *api)),
+        _proxy(settings, api),
+        *(Component(name, _module(name), _always, api) for name in ("dns", "routes", "volumes")),
+    ]
+    return [*server, *worker]
 
 
 def _etcd() -> Component:
     command = ["etcd", "--data-dir", str(STATE / "etcd"), "--auto-compaction-retention", "1"]
-    return Component("etcd", command, lambda: _answers("http://127.0.0.1:2379/health"))
+    return Component("etcd", command, lambda: probes.answers(2379, "/health"))
 
 
 def _api_server() -> Component:
@@ -63,7 +70,7 @@ def _api_server() -> Component:
         "--allow-privileged=true",
         "--enable-aggregator-routing=false",
     ]
-    return Component("kube-apiserver", command, lambda: kubectl("get", "--raw", "/readyz"), ("etcd",))
+    return Component(API_SERVER, command, lambda: probes.api_server_answers("/readyz"), ("etcd",))
 
 
 def _controller_manager() -> Component:
@@ -76,17 +83,17 @@ def _controller_manager() -> Component:
         f"--cluster-signing-key-file={pki.CA_KEY}",
         "--use-service-account-credentials",
         f"--cluster-cidr={PODS}",
-        "--allocate-node-cidrs=false",
+        "--controllers=*,-cloud-node-lifecycle,-nodeipam,-route,-service",
         "--leader-elect=false",
         "--node-monitor-grace-period=20s",
         "--pod-eviction-timeout=20s",
     ]
-    return Component("kube-controller-manager", command, _always, ("kube-apiserver",))
+    return Component("kube-controller-manager", command, _always, (API_SERVER,))
 
 
 def _scheduler() -> Component:
     command = ["kube-scheduler", f"--kubeconfig={pki.kubeconfig('scheduler')}", "--leader-elect=false"]
-    return Component("kube-scheduler", command, _always, ("kube-apiserver",))
+    return Component("kube-scheduler", command, _always, (API_SERVER,))
 
 
 def _docker(settings: Settings) -> Component:
@@ -100,11 +107,10 @@ def _docker(settings: Settings) -> Component:
         "--insecure-registry=127.0.0.0/8",
         "--insecure-registry=localhost:30000",
         "--iptables=true",
-        "--add-runtime=sandbox=/usr/local/bin/runc-wrapper",
-        "--default-runtime=sandbox",
+        *runtime.flags(),
         "--log-opt=max-size=10m",
     ]
-    return Component("dockerd", command, lambda: _succeeds("docker", "version"))
+    return Component(DOCKER, command, probes.docker_answers)
 
 
 def _dnsmasq(settings: Settings) -> Component:
@@ -124,12 +130,7 @@ def _dnsmasq(settings: Settings) -> Component:
     return Component("dnsmasq", command, _always)
 
 
-def _dns(settings: Settings) -> Component:
-    after = ("kube-apiserver",) if settings.is_server else ()
-    return Component("dns", ["python3", "-m", "node.dns"], _always, after)
-
-
-def _kubelet(settings: Settings) -> Component:
+def _kubelet(settings: Settings, after: tuple[str, ...]) -> Component:
     name = f"kubelet-{settings.name}"
     command = [
         "kubelet",
@@ -139,13 +140,12 @@ def _kubelet(settings: Settings) -> Component:
         f"--hostname-override={settings.name}",
         "--network-plugin=cni",
         "--cni-bin-dir=/usr/lib/cni",
-        f"--pod-infra-container-image={PAUSE_IMAGE}",
+        f"--pod-infra-container-image={images.PAUSE}",
     ]
-    after = ("dockerd", "kube-apiserver") if settings.is_server else ("dockerd",)
-    return Component("kubelet", command, lambda: _answers("http://127.0.0.1:10248/healthz"), after)
+    return Component("kubelet", command, lambda: probes.answers(10248, "/healthz"), after)
 
 
-def _proxy(settings: Settings) -> Component:
+def _proxy(settings: Settings, after: tuple[str, ...]) -> Component:
     command = [
         "kube-proxy",
         f"--kubeconfig={pki.kubeconfig('proxy')}",
@@ -153,8 +153,7 @@ def _proxy(settings: Settings) -> Component:
         f"--hostname-override={settings.name}",
         "--conntrack-max-per-core=0",
     ]
-    after = ("kube-apiserver",) if settings.is_server else ()
-    return Component("kube-proxy", command, _always, after)
+    return Component("kube-proxy", command, lambda: probes.answers(10249, "/healthz"), after)
 
 
 def kubelet_config(settings: Settings) -> str:
@@ -193,20 +192,8 @@ def cni_config(settings: Settings) -> str:
 """
 
 
-def kubectl(*arguments: str) -> bool:
-    """Whether kubectl succeeds as the administrator."""
-    return _succeeds("kubectl", f"--kubeconfig={pki.kubeconfig(pki.ADMIN)}", *arguments)
-
-
-def _answers(url: str) -> bool:
-    return _succeeds("curl", "--silent", "--fail", "--max-time", "2", url)
-
-
-def _succeeds(*command: str) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+def _module(name: str) -> list[str]:
+    return ["python3", "-m", f"node.{name}"]
 
 
 def _always() -> bool:

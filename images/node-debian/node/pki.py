@@ -5,6 +5,7 @@ A node that joins gets the whole folder from the first one before it is started.
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -23,6 +24,8 @@ _COMPONENTS = {
     "proxy": ("", "system:kube-proxy"),
     "kubelet-client": ("system:masters", "kube-apiserver-kubelet-client"),
     "dns": ("system:masters", "sandbox-dns"),
+    "routes": ("system:masters", "sandbox-routes"),
+    "volumes": ("system:masters", "sandbox-volumes"),
 }
 """Organisation (a group) and common name (a user) of each."""
 
@@ -33,7 +36,7 @@ def prepare(settings: Settings) -> None:
     if not CA.exists():
         _create_authority()
     if not SIGNING_KEY.exists():
-        _openssl("genrsa", "-out", str(SIGNING_KEY), "2048")
+        _generate(SIGNING_KEY)
     if settings.is_server:
         _issue("apiserver", "", "kube-apiserver", _server_names(settings))
         for name, (organisation, user) in _COMPONENTS.items():
@@ -58,7 +61,7 @@ def kubeconfig(name: str) -> Path:
 
 
 def _create_authority() -> None:
-    _openssl("genrsa", "-out", str(CA_KEY), "2048")
+    _generate(CA_KEY)
     subject = ("-subj", "/CN=sandbox-ca", "-days", _DAYS)
     _openssl("req", "-x509", "-new", "-key", str(CA_KEY), "-out", str(CA), *subject)
 
@@ -72,11 +75,9 @@ def _issue(name: str, organisation: str, user: str, alternatives: str) -> None:
         return
     extensions.write_text(wanted)
     request = FOLDER / f"{name}.csr"
+    _generate(key(name))
     subject = (f"/O={organisation}" if organisation else "") + f"/CN={user}"
-    _openssl(
-        *("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", subject),
-        *("-keyout", str(key(name)), "-out", str(request)),
-    )
+    _openssl("req", "-new", "-key", str(key(name)), "-subj", subject, "-out", str(request))
     _openssl(
         *("x509", "-req", "-in", str(request), "-CA", str(CA), "-CAkey", str(CA_KEY), "-CAcreateserial"),
         *("-days", _DAYS, "-extfile", str(extensions), "-out", str(certificate(name))),
@@ -106,19 +107,29 @@ def _names(*names: str) -> str:
 
 
 def _kubeconfig(server: str, name: str) -> str:
+    authority, own, secret = (_encoded(path) for path in (CA, certificate(name), key(name)))
     return f"""apiVersion: v1
 kind: Config
 clusters:
 - name: sandbox
-  cluster: {{server: "https://{server}:6443", certificate-authority: {CA}}}
+  cluster: {{server: "https://{server}:6443", certificate-authority-data: {authority}}}
 users:
 - name: {name}
-  user: {{client-certificate: {certificate(name)}, client-key: {key(name)}}}
+  user: {{client-certificate-data: {own}, client-key-data: {secret}}}
 contexts:
 - name: sandbox
   context: {{cluster: sandbox, user: {name}}}
 current-context: sandbox
 """
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def _generate(path: Path) -> None:
+    """A key. On an elliptic curve, which takes a tenth of the time of RSA's."""
+    _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(path))
 
 
 def _openssl(*arguments: str) -> None:

@@ -11,7 +11,8 @@ from node.settings import LOGS, STATE, Settings
 
 _CNI = Path("/etc/cni/net.d/10-sandbox.conflist")
 _MACHINE_ID = Path("/etc/machine-id")
-_PAUSE = Path("/usr/local/lib/flyte-sandbox/pause.tar")
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def prepare(settings: Settings) -> None:
@@ -23,15 +24,11 @@ def prepare(settings: Settings) -> None:
     _CNI.write_text(components.cni_config(settings))
     _give_identity()
     _share_mounts()
-
-
-def load_pause_image() -> None:
-    """Have Docker know the image that holds a pod's namespaces."""
-    known = ["docker", "image", "inspect", components.PAUSE_IMAGE]
-    if subprocess.run(known, capture_output=True).returncode != 0:
-        change = 'ENTRYPOINT ["/pause"]'
-        command = ["docker", "import", "--change", change, str(_PAUSE), components.PAUSE_IMAGE]
-        subprocess.run(command, check=True, capture_output=True)
+    _FORWARDING.write_text(
+        "1"
+    )  # before Docker does it, which would forward its own containers' packets alone
+    if settings.ca_bundle is not None:
+        _CERTIFICATES.write_bytes(settings.ca_bundle.read_bytes())
 
 
 def _give_identity() -> None:

@@ -28,6 +28,8 @@ class Settings:
     """Where the API server is: a host name or address."""
     names: tuple[str, ...]
     """More names and addresses that the API server is reached by: its certificate tells them."""
+    ca_bundle: Path | None
+    """Certificates to trust in place of Debian's."""
 
     @classmethod
     def read(cls) -> Settings:
@@ -37,6 +39,7 @@ class Settings:
             number=int(environ.get("NODE_NUMBER", "0")),
             server=environ.get("NODE_SERVER", "127.0.0.1"),
             names=tuple(filter(None, environ.get("NODE_ALTERNATIVE_NAMES", "").split(","))),
+            ca_bundle=Path(environ["NODE_CA_BUNDLE"]) if environ.get("NODE_CA_BUNDLE") else None,
         )
 
     @property
