@@ -28,6 +28,8 @@ COMMANDS = {
     "quota": Command("sandbox.cli.quota", "Limit how much of a project runs at once."),
     "doctor": Command("sandbox.cli.doctor", "Look whether this machine is fit for a sandbox."),
     "console": Command("sandbox.cli.console", "Open the console in a browser."),
+    "deploy": Command("sandbox.cli.deploy", "Bring the control plane onto a Kubernetes cluster."),
+    "undeploy": Command("sandbox.cli.undeploy", "Remove it from there."),
     "manifests": Command("sandbox.cli.manifests", "Show what a sandbox puts on Kubernetes."),
     "debug": Command("sandbox.cli.debug", "Look at the engine's decisions, and replay them."),
     "version": Command("sandbox.cli.version", "Show versions."),

@@ -8,7 +8,9 @@ was not rendered is pruned; volumes, claims and namespaces never are.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -24,6 +26,7 @@ from sandbox.appliance.manifests.resources import KINDS, Kind, Object
 FIELD_MANAGER = "flyte-sandbox"
 NAMESPACE_LABEL = "flyte-sandbox/namespace"
 """Whose objects these are: also on those that no namespace holds."""
+_AT_ONCE = 8
 _NOISE = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 
 
@@ -47,26 +50,16 @@ class Change:
     """Unified, of a dry run; without the values of Secrets."""
 
 
-def apply(
-    cluster: Cluster,
-    objects: Iterable[Object],
-    *,
-    dry_run: bool = False,
-    only: Collection[str] | None = None,
-    told: Callable[[Change], None] | None = None,
-) -> list[Change]:
-    """Make objects what they are given as, in the right order; raises ApplyFailed.
+def apply(cluster: Cluster, objects: Iterable[Object], *, dry_run: bool = False) -> list[Change]:
+    """Make objects what they are given as, kind by kind in the right order; raises ApplyFailed.
 
-    `only`: kinds; others are left alone. A dry run changes nothing, and says how.
+    A dry run changes nothing, and says how.
     """
-    changes = []
-    for found in resources.in_order(objects):
-        if only is not None and found["kind"] not in only:
-            continue
-        change = _apply(cluster, found, dry_run)
-        changes.append(change)
-        if told:
-            told(change)
+    ordered = resources.in_order(objects)
+    changes: list[Change] = []
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="apply") as pool:
+        for _, group in itertools.groupby(ordered, key=lambda found: found["kind"]):
+            changes += pool.map(lambda found: _apply(cluster, found, dry_run), list(group))
     return changes
 
 
@@ -95,16 +88,18 @@ def remove(cluster: Cluster, namespace: str, *, volumes: bool = False) -> list[C
 def existing(cluster: Cluster, namespace: str) -> list[tuple[Kind, Object]]:
     """What carries our labels, in the order in which it would be made."""
     selector = f"app.kubernetes.io/managed-by={FIELD_MANAGER},{NAMESPACE_LABEL}={namespace}"
-    found: list[tuple[Kind, Object]] = []
     served = clusters.group_versions(cluster) | {"v1"}
-    for kind in KINDS:
+
+    def ask(kind: Kind) -> list[tuple[Kind, Object]]:
         version = next((each for each in kind.groups if each in served), None)
         if version is None:
-            continue
+            return []
         path = resources.collection(kind, version, namespace)
         items = cluster.ask("GET", path, query={"labelSelector": selector}).get("items", [])
-        found += [(kind, {"apiVersion": version, "kind": kind.name, **item}) for item in items]
-    return found
+        return [(kind, {"apiVersion": version, "kind": kind.name, **item}) for item in items]
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="look") as pool:
+        return [each for found in pool.map(ask, KINDS) for each in found]
 
 
 def _apply(cluster: Cluster, wanted: Object, dry_run: bool) -> Change:
@@ -127,9 +122,9 @@ def _apply(cluster: Cluster, wanted: Object, dry_run: bool) -> Change:
 
 
 def _delete(cluster: Cluster, kind: Kind, found: Object, dry_run: bool) -> Change:
-    query = {"propagationPolicy": "Background", **({"dryRun": "All"} if dry_run else {})}
+    options = {"propagationPolicy": "Background", **({"dryRun": ["All"]} if dry_run else {})}
     try:
-        cluster.ask("DELETE", resources.path(found), query=query)
+        cluster.ask("DELETE", resources.path(found), body=options)
     except Refused as exc:
         if exc.status != 404:
             raise _failed(found, exc) from exc

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
 from sandbox.appliance.manifests.errors import ClusterUnreachable
+from sandbox.executors.kubernetes import connections, errors
+from sandbox.executors.kubernetes.client import Client
 
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
@@ -62,12 +64,11 @@ def group_versions(cluster: Cluster) -> set[str]:
 
 
 class KubeconfigCluster:
-    """A `Cluster` by what a kubeconfig says: certificates, tokens and whatever renews these."""
+    """A `Cluster` by what a kubeconfig says."""
 
-    def __init__(self, client: Any) -> None:
-        self._pool = client.rest_client.pool_manager
-        self._configuration = client.configuration
-        self.server = str(client.configuration.host)
+    def __init__(self, client: Client, server: str) -> None:
+        self._client = client
+        self.server = server
         """Its URL, for people."""
 
     def ask(
@@ -79,73 +80,62 @@ class KubeconfigCluster:
         body: Mapping[str, Any] | None = None,
         content_type: str = JSON,
     ) -> dict[str, Any]:
-        answer = self._send(method, path, query, body, content_type)
-        return json.loads(answer) if answer else {}
+        with self._errors():
+            if method == "GET":
+                return self._client.get(path, query)
+            if method == "PATCH":
+                return self._client.patch(path, body, content_type, query)
+            if method == "DELETE":
+                return self._client.delete(path, body)
+            return self._client.create(path, body or {}, query)
 
     def text(self, path: str, *, query: Mapping[str, str] | None = None) -> str:
-        return self._send("GET", path, query, None, JSON).decode("utf-8", "replace")
+        with self._errors(), self._client.open(path, query) as pieces:
+            return b"".join(pieces).decode("utf-8", "replace")
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-        content_type: str,
-    ) -> bytes:
-        # Only commands about a cluster need it.
-        import urllib3  # noqa: PLC0415
-
-        headers = {"Accept": "*/*", "Content-Type": content_type}
-        for setting in self._configuration.auth_settings().values():
-            if setting.get("in") == "header" and setting.get("value"):
-                headers[setting["key"]] = setting["value"]
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            response = self._pool.request(
-                method,
-                f"{self.server}{path}{'?' + urlencode(query) if query else ''}",
-                headers=headers,
-                body=None if body is None else json.dumps(body),
-                timeout=urllib3.Timeout(connect=5, read=60),
-                retries=urllib3.Retry(2, redirect=0, status=0),
-            )
-        except urllib3.exceptions.HTTPError as exc:
+            yield
+        except errors.Refused as exc:
+            raise Refused(exc.code, exc.reason, exc.message) from exc
+        except errors.KubernetesError as exc:
             raise ClusterUnreachable(
-                f"the Kubernetes API server {self.server} does not answer",
+                f"the Kubernetes API server {self.server} does not do what it is asked",
                 str(exc),
-                "Look whether the cluster runs and the kube context is the right one.",
+                "Look whether the cluster runs and the kube context is the right one, then try again.",
             ) from exc
-        if response.status >= 400:
-            raise _refusal(response.status, response.data)
-        return bytes(response.data)
 
 
-def connect(kubeconfig: Path | None = None, context: str | None = None) -> KubeconfigCluster:
+def connect(
+    kubeconfig: Path | None = None, context: str | None = None, environ: Mapping[str, str] | None = None
+) -> KubeconfigCluster:
     """By a kubeconfig (None: the person's own) and one of its contexts (None: the current one); raises
     ClusterUnreachable if they can't be used. Nothing is asked yet."""
-    import kubernetes.config  # noqa: PLC0415 - takes a second
-    import yaml  # noqa: PLC0415
-
+    given = os.environ if environ is None else environ
     try:
-        load: Any = kubernetes.config.new_client_from_config
-        client = load(
-            config_file=str(kubeconfig) if kubeconfig else None,
-            context=context,
-            persist_config=False,
-        )
-    except (kubernetes.config.ConfigException, yaml.YAMLError, OSError) as exc:
+        connection = connections.by_kubeconfig(kubeconfig or _own(context, given), context, given)
+    except errors.KubernetesError as exc:
         raise ClusterUnreachable(
             f"the kube context {context!r} can't be used" if context else "there is no usable kube context",
             str(exc),
             "Look at `kubectl config get-contexts`.",
         ) from exc
-    return KubeconfigCluster(client)
+    return KubeconfigCluster(Client(connection), connection.server)
 
 
-def _refusal(status: int, body: bytes) -> Refused:
-    text = body.decode("utf-8", "replace")
+def _own(context: str | None, environ: Mapping[str, str]) -> Path:
+    """The person's kubeconfig: of several in $KUBECONFIG, the first that has the context."""
+    paths = [Path(name) for name in environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+    found = [path for path in paths if context is None or _has(path, context)]
+    return next(iter(found or paths), Path.home() / ".kube" / "config")
+
+
+def _has(path: Path, context: str) -> bool:
+    import yaml  # noqa: PLC0415 - only where there are several kubeconfigs
+
     try:
-        told = json.loads(text)
-        return Refused(status, str(told.get("reason", "")), str(told.get("message", "")))
-    except (ValueError, AttributeError):
-        return Refused(status, "", text.strip())
+        content = yaml.safe_load(path.read_bytes())
+        return any(each.get("name") == context for each in content.get("contexts") or ())
+    except (OSError, yaml.YAMLError, AttributeError):
+        return False

@@ -7,6 +7,7 @@ template is an error.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -62,6 +63,7 @@ def render(values: Values, versions: ApiVersions = CURRENT) -> Manifests:
         cluster_templates=configuration.cluster_templates(values),
         settings=configuration,
         checksum=_checksum(values, config),
+        migration=_digest([_checksum(values, config), dataclasses.asdict(values.migrate), _images(values)]),
         version=sandbox.__version__,
         part_of=PART_OF,
     )
@@ -87,7 +89,7 @@ def parse(text: str) -> list[Object]:
 
 def _checksum(values: Values, config: Mapping[str, Any]) -> str:
     """Changes when pods have to be replaced because what they read at their start has changed."""
-    read = json.dumps(
+    return _digest(
         [
             config,
             values.database_url,
@@ -95,10 +97,16 @@ def _checksum(values: Values, config: Mapping[str, Any]) -> str:
             values.object_store.secret_key,
             values.ca_bundle,
             configuration.cluster_templates(values),
-        ],
-        sort_keys=True,
+        ]
     )
-    return hashlib.sha256(read.encode()).hexdigest()[:16]
+
+
+def _images(values: Values) -> list[Any]:
+    return [values.image(values.images.control_plane), dataclasses.asdict(values.images), sandbox.__version__]
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

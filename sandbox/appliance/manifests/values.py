@@ -109,7 +109,8 @@ class ObjectStore:
     external: bool = False
     """True: `endpoint` is an S3 that exists."""
     image: str = ""
-    """A MinIO image; "": the S3 server in the control plane's image."""
+    """A MinIO image, or our own `flyte-sandbox/object-store:…`; "": the S3 server in the control plane's
+    image."""
     endpoint: str = ""
     """As pods reach it; "": the Service `minio`."""
     public_endpoint: str = ""

@@ -22,3 +22,12 @@ settings = click.option(
     metavar="NAME=VALUE",
     help="One setting, such as flytepropeller.replicas=3; wins over files.",
 )
+
+kubeconfig = click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Instead of your own.",
+)
+
+context = click.option("--context", required=True, metavar="NAME", help="The cluster's, in the kubeconfig.")
