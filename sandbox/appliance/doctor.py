@@ -5,39 +5,19 @@ Each check looks at one thing and says what it found; one that fails says what t
 
 from __future__ import annotations
 
-import enum
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.appliance import client_config, docker_socket, ports, status
 from sandbox.appliance.building import installer
 from sandbox.appliance.errors import ApplianceError, NotFound
+from sandbox.appliance.findings import Finding, Verdict
 from sandbox.appliance.state import SandboxState
 from sandbox.appliance.steps import preflight
-
-
-class Verdict(enum.StrEnum):
-    """How a check ended."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    """It works, but not as well as it could."""
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found."""
-
-    title: str
-    verdict: Verdict
-    detail: str
-    remedy: str = ""
 
 
 def examine(name: str) -> list[Finding]:

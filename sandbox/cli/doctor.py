@@ -7,7 +7,7 @@ import sys
 import click
 
 from sandbox.appliance import doctor
-from sandbox.appliance.doctor import Verdict
+from sandbox.appliance.findings import Verdict
 from sandbox.cli import options
 from sandbox.cli.terminal import Terminal
 
