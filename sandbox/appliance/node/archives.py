@@ -97,9 +97,12 @@ def load(engine: Engine, path: Path) -> list[str]:
 def save_from_node(engine: Engine, node: Node, references: Sequence[str], path: Path) -> int:
     """Write images of a node to an archive on the host. Returns its size in bytes."""
     partial = path.with_name(path.name + ".partial")
-    with gzip.open(partial, "wb", compresslevel=_LEVEL) as file:
-        check(engine, node, ["docker", "image", "save", *references], printed=file.write)
-    os.replace(partial, path)
+    try:
+        with gzip.open(partial, "wb", compresslevel=_LEVEL) as file:
+            check(engine, node, ["docker", "image", "save", *references], written=file.write)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path.stat().st_size
 
 

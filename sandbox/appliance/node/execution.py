@@ -23,6 +23,8 @@ from sandbox.appliance.node.errors import CommandFailed
 _HEADER = struct.Struct(">BxxxL")
 _OUT, _ERR = 1, 2
 _CHUNK = 1 << 16
+_KEPT = 1 << 14
+"""Bytes of what was printed, for an error's cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,14 @@ def run(
     stdin: Iterable[bytes] = (),
     environment: dict[str, str] | None = None,
     directory: str | None = None,
-    printed: Callable[[bytes], None] | None = None,
+    printed: Callable[[bytes], object] | None = None,
+    written: Callable[[bytes], object] | None = None,
 ) -> Output:
     """Run a command to its end, whatever its exit code.
 
     :param stdin: is written piece by piece, then its input ends.
-    :param printed: gets output as it comes, of both streams; it is not collected then.
+    :param printed: gets what comes on either stream; nothing is collected then but the end of it.
+    :param written: gets what comes on its output, which is not collected then.
     """
     identifier = _create(engine, node, command, environment, directory, stdin=stdin != (), tty=False)
     stdout, stderr = bytearray(), bytearray()
@@ -59,6 +63,10 @@ def run(
         for kind, data in _exchange(stream, stdin):
             if printed is not None:
                 printed(data)
+                stderr.extend(data)
+                del stderr[:-_KEPT]
+            elif written is not None and kind == _OUT:
+                written(data)
             else:
                 (stderr if kind == _ERR else stdout).extend(data)
     return Output(_exit_code(engine, identifier), bytes(stdout), bytes(stderr))

@@ -16,11 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.appliance.node import container, distributions
+from sandbox.appliance.node import container, distributions, execution
 from sandbox.appliance.node.container import Node
 from sandbox.appliance.node.engine import Engine
 from sandbox.appliance.node.errors import NodeError, NodeFailed
 
+COMPLETE = "/run/node-ready"
+"""A file in the container, once all components have worked and the images are there."""
 _INTERVAL = 0.2
 _REQUEST_SECONDS = 5.0
 
@@ -90,6 +92,8 @@ def wait(
     while True:
         api = api or _try(kubeconfig)
         lacks = "there is no kubeconfig yet" if api is None else missing(api, [node.spec.container])
+        if api is not None and not lacks and not _is_complete(engine, node):
+            lacks = "its first process still starts components, or brings in images"
         if api is not None and not lacks:
             return api
         now = container.inspect(engine, node.id)
@@ -115,6 +119,14 @@ def _try(kubeconfig: Callable[[], dict[str, Any]]) -> ApiServer | None:
         return ApiServer(kubeconfig())
     except (NodeError, KeyError):
         return None
+
+
+def _is_complete(engine: Engine, node: Node) -> bool:
+    """Whether the first process says that all is there: the base images, too."""
+    try:
+        return execution.run(engine, node, ["test", "-e", COMPLETE]).code == 0
+    except NodeError:
+        return False  # it has just ended
 
 
 def _reason(node: dict[str, Any]) -> str:
