@@ -18,6 +18,7 @@ from sandbox.appliance.manifests import applying, discovery, rendering, resource
 from sandbox.appliance.manifests import cluster as clusters
 from sandbox.appliance.manifests.applying import Action, Change
 from sandbox.appliance.manifests.cluster import Cluster
+from sandbox.appliance.manifests.errors import RolloutFailed
 from sandbox.appliance.manifests.resources import Object
 from sandbox.appliance.manifests.values import Values
 from sandbox.appliance.progress import Progress, Silent, StepTiming
@@ -95,7 +96,13 @@ def undeploy(cluster: Cluster, namespace: str, *, volumes: bool = False) -> list
     pods are gone. Namespaces of projects stay: what is in them is their users'."""
     changes = applying.remove(cluster, namespace, volumes=volumes)
     deadline = time.monotonic() + _GONE_TIMEOUT
-    while _pods_left(cluster, namespace) and time.monotonic() < deadline:
+    while left := _pods_left(cluster, namespace):
+        if time.monotonic() > deadline:
+            raise RolloutFailed(
+                f"pods of {namespace} do not end",
+                ", ".join(left),
+                f"Look at `kubectl -n {namespace} get pods`, then run it again.",
+            )
         time.sleep(0.5)
     return changes
 
@@ -119,9 +126,10 @@ def _discard_failed(cluster: Cluster, jobs: Iterable[Object]) -> None:
             time.sleep(0.2)
 
 
-def _pods_left(cluster: Cluster, namespace: str) -> bool:
+def _pods_left(cluster: Cluster, namespace: str) -> list[str]:
     selector = {"labelSelector": f"app.kubernetes.io/part-of={rendering.PART_OF}"}
-    return bool(cluster.ask("GET", f"/api/v1/namespaces/{namespace}/pods", query=selector).get("items"))
+    found = cluster.ask("GET", f"/api/v1/namespaces/{namespace}/pods", query=selector)
+    return [resources.name_of(pod) for pod in found.get("items", ())]
 
 
 def _summary(changes: Iterable[Change]) -> str:
