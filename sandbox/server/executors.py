@@ -16,7 +16,8 @@ from sandbox.executors.echo import EchoExecutor
 from sandbox.executors.process import orders
 from sandbox.executors.process.settings import ProcessSettings
 from sandbox.propeller.registry import ExecutorRegistry
-from sandbox.server.config import ConfigError, ServerConfig
+from sandbox.server import cluster
+from sandbox.server.config import ServerConfig
 from sandbox.store.objects import ObjectStore
 
 _DEFAULT_NAME = "sandbox"
@@ -36,13 +37,15 @@ class Executors:
     """The first workflow of every start is the canary: have its environment ready."""
     warm: Callable[[], None] = _nothing
     """Have the project's own environment ready before its first task comes."""
+    trouble: Callable[[], str] = str
+    """Why attempts can't be followed at present; empty: they are."""
+    close: Callable[[], None] = _nothing
+    """Let go of what the executors share, once they are closed."""
 
 
 def of(config: ServerConfig, objects: ObjectStore) -> Executors:
     """Those that the configuration asks for."""
-    if config.kubernetes is not None:
-        raise ConfigError("no executor of this version starts pods")
-    return _on_this_machine(config, objects)
+    return _on_this_machine(config, objects) if config.kubernetes is None else _in_a_cluster(config, objects)
 
 
 def _on_this_machine(config: ServerConfig, objects: ObjectStore) -> Executors:
@@ -61,6 +64,20 @@ def _on_this_machine(config: ServerConfig, objects: ObjectStore) -> Executors:
         {"echo": EchoExecutor(objects), "raw-container": DockerExecutor(settings, objects)},
     )
     return Executors(registry, lambda: processes.warm(tasks.canary_image), warm)
+
+
+def _in_a_cluster(config: ServerConfig, objects: ObjectStore) -> Executors:
+    from sandbox.executors.kubernetes.executor import KubernetesExecutor  # noqa: PLC0415
+    from sandbox.executors.kubernetes.plugins import task_types  # noqa: PLC0415
+
+    settings = cluster.pods(config)
+    client = cluster.client(cluster.of(config))
+    pods = KubernetesExecutor(settings, client, objects, kinds=task_types.KINDS)
+    registry = ExecutorRegistry(
+        ConnectorExecutor(connector_settings(config, dict(settings.env)), objects, behind=pods),
+        {"echo": EchoExecutor(objects)},
+    )
+    return Executors(registry, trouble=lambda: pods.trouble, close=client.close)
 
 
 def process_settings(config: ServerConfig) -> ProcessSettings:

@@ -33,20 +33,25 @@ _PARTS = {
     "datacatalog": "datacatalog:DataCatalog",
     "edge": "edge:EdgePort",
     "scheduler": "scheduler:Schedules",
+    "webhook": "webhook:PodWebhook",
+    "syncresources": "syncresources:ClusterResources",
 }
 """Module and class under `sandbox.server.roles`; only what a process does is imported."""
 
+_ALONE = ("propeller", "console", "admin", "edge", "scheduler")
 _ROLES = {
-    ALL: ("propeller", "console", "admin", "edge", "scheduler"),
+    ALL: (*_ALONE, "webhook", "syncresources"),
     "admin": ("admin", "edge"),
     "propeller": ("propeller",),
     "datacatalog": ("datacatalog",),
     "console": ("console",),
     "scheduler": ("scheduler",),
+    "webhook": ("webhook",),
+    "syncresources": ("syncresources",),
 }
-"""What each does, in the order in which it is started."""
+"""What each does, in the order in which it is started; on one machine, `all` is `_ALONE`."""
 _NOT_STARTED = "The process is starting or stopping."
-_WITHOUT_DATABASE = frozenset({"console"})
+_WITHOUT_DATABASE = frozenset({"console", "webhook", "syncresources"})
 
 
 class ServerProcess:
@@ -66,7 +71,8 @@ class ServerProcess:
             config, instance=instance or config.name, together=role == ALL, troubles=self.troubles
         )
         self._server = self._health_server()
-        made = [_class(name)(self._ground) for name in reversed(_ROLES[role])]
+        parts = _ALONE if config.kubernetes is None else _ROLES[role]
+        made = [_class(name)(self._ground) for name in reversed(parts)]
         self._roles = made[::-1]
         asks = {name: ask for one in self._roles for name, ask in one.asks().items()}
         self._health = Health(asks, self._own_troubles)

@@ -11,5 +11,7 @@ ROLES = (
     "datacatalog",
     "console",
     "scheduler",
+    "webhook",
+    "syncresources",
     MIGRATE,
 )

@@ -97,6 +97,10 @@ class KubernetesExecutor:
         except queue.Empty:  # closed meanwhile
             return []
 
+    def knows(self, key: AttemptKey) -> bool:
+        """Whether there is an object of the attempt, made by this process or another."""
+        return key in self.remembered()
+
     def close(self) -> None:
         """Stop reporting; objects go on."""
         self._sink = None

@@ -51,6 +51,11 @@ class Console(Role):
 
 
 def _logs(ground: Ground) -> LogReader:
-    from sandbox.server.logs import AttemptLogs  # noqa: PLC0415 (only where tasks are processes)
+    """Imported late: each profile has use for one of them."""
+    if ground.config.kubernetes is None:
+        from sandbox.server.logs import AttemptLogs  # noqa: PLC0415
 
-    return AttemptLogs(Path(ground.config.processes().root))
+        return AttemptLogs(Path(ground.config.processes().root))
+    from sandbox.server.pod_logs import PodLogs  # noqa: PLC0415
+
+    return PodLogs.of(ground)

@@ -33,6 +33,7 @@ class Propeller(Role):
     def close(self) -> None:
         """Commit, release the leases. Tasks go on."""
         self._engine.stop()
+        self._executors.close()
 
     def is_alive(self) -> bool:
         return self._engine.is_alive()
@@ -43,7 +44,8 @@ class Propeller(Role):
         silent = self._engine.seconds_since_look()
         if silent > _MISSED_LOOKS * self._settings.heartbeat_seconds:
             return (f"The engine has not renewed its leases for {silent:.0f} seconds.",)
-        return ()
+        trouble = self._executors.trouble()
+        return (f"Attempts can't be followed: {trouble}.",) if trouble else ()
 
     def asks(self) -> Mapping[str, Callable[[], None]]:
         return {"database": self._ground.database.ping, **objects_probe.asks(self._ground)}

@@ -1,0 +1,1 @@
+"""The pod webhook: the API server asks it about pods that want secrets, and it says how they get them."""
