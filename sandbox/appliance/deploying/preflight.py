@@ -67,7 +67,6 @@ def _may(cluster: Cluster, kind: resources.Kind, verb: str, namespace: str) -> b
 
 def _storage(cluster: Cluster, objects: Iterable[Object]) -> Iterator[str]:
     claims = [found for found in objects if found["kind"] == "PersistentVolumeClaim"]
-    own = {found["spec"]["storageClassName"] for found in objects if found["kind"] == "PersistentVolume"}
     if not claims:
         return
     classes = {
@@ -75,7 +74,7 @@ def _storage(cluster: Cluster, objects: Iterable[Object]) -> Iterator[str]:
         for found in cluster.ask("GET", "/apis/storage.k8s.io/v1/storageclasses").get("items", ())
     }
     there = ", ".join(classes) or "none"
-    for name in sorted({found["spec"].get("storageClassName", "") for found in claims} - own):
+    for name in sorted({found["spec"].get("storageClassName", "") for found in claims}):
         if name and name not in classes:
             yield f"There is no StorageClass {name} (there are: {there}): see storage.className."
         elif not name and not any(classes.values()):

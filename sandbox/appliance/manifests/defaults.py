@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.appliance.manifests.values import Values
+from sandbox.appliance.node import distributions
 
 DEMO = "demo"
 SANDBOX = "sandbox"
@@ -31,9 +32,6 @@ MANIFESTS: Mapping[str, tuple[str, ...]] = {
 """Profile → templates in `manifests/`, in the order in which they are rendered. Of something that is switched
 off in the values, a template renders nothing."""
 
-NODE_STORAGE = "/var/lib/flyte-sandbox/storage"
-"""Where the node of the `debian` distribution keeps volumes."""
-
 _NODE: Mapping[str, Any] = {"expose": {"type": "NodePort"}}
 
 PROFILES: Mapping[str, Mapping[str, Any]] = {
@@ -51,11 +49,10 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 }
 """Profile → what differs from the fields' own defaults, as a values file would say it."""
 
-DISTRIBUTIONS: Mapping[str, Mapping[str, Any]] = {
-    "k3s": {"storage": {"className": "local-path"}},
-    "debian": {"storage": {"hostPath": NODE_STORAGE}},
-}
-"""Distribution of the node → what its manifests need to know."""
+
+def of_node(distribution: str) -> Mapping[str, Any]:
+    """What manifests need to know of a node."""
+    return {"storage": {"className": distributions.get(distribution).facts.storage_class}}
 
 
 def names(values: Values) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def values(
         )
     layers: list[Mapping[str, Any]] = [defaults.PROFILES[profile]]
     if distribution is not None:
-        layers.append(defaults.DISTRIBUTIONS[distribution])
+        layers.append(defaults.of_node(distribution))
     layers += overrides
     layers += [read(path) for path in files]
     layers += [flag(text) for text in flags]
@@ -141,10 +141,6 @@ def check(values: Values) -> None:
             "nobody outside of the cluster would reach the object store",
             "expose.objectStore is empty and the object store is not external",
             "Set objectStore.publicEndpoint to the URL that people and SDKs use.",
-        )
-    if values.storage.class_name and values.storage.host_path:
-        raise ValuesInvalid(
-            "storage.className and storage.hostPath exclude each other", "", "Set one of them."
         )
 
 

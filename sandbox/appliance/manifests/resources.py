@@ -40,7 +40,6 @@ KINDS = (
     Kind("RoleBinding", ("rbac.authorization.k8s.io/v1",), "rolebindings"),
     Kind("ConfigMap", ("v1",), "configmaps"),
     Kind("Secret", ("v1",), "secrets"),
-    Kind("PersistentVolume", ("v1",), "persistentvolumes", namespaced=False, kept=True),
     Kind("PersistentVolumeClaim", ("v1",), "persistentvolumeclaims", kept=True),
     Kind("NetworkPolicy", ("networking.k8s.io/v1",), "networkpolicies"),
     Kind("Service", ("v1",), "services"),

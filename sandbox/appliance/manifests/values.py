@@ -78,9 +78,6 @@ class Storage:
 
     class_name: str = ""
     """StorageClass; "": the cluster's default."""
-    host_path: str = ""
-    """A directory of the (only) node that holds the volumes, for a node without a provisioner. It must have
-    a folder for each component, writable by uid 65532."""
 
 
 @dataclass(frozen=True, slots=True)

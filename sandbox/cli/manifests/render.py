@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sandbox.appliance.manifests import defaults, discovery, reading, rendering, validation
+from sandbox.appliance.node import distributions
 from sandbox.cli import options
 from sandbox.cli.manifests import flags
 
@@ -21,7 +22,7 @@ from sandbox.cli.manifests import flags
 )
 @click.option(
     "--distribution",
-    type=click.Choice(list(defaults.DISTRIBUTIONS)),
+    type=click.Choice(distributions.NAMES),
     help="Of the node that they are meant for: it decides where volumes come from.",
 )
 @flags.files

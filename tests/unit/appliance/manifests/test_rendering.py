@@ -242,18 +242,11 @@ def test_budgets_are_of_the_version_that_the_cluster_has() -> None:
         assert versions == {expected}
 
 
-def test_a_node_without_a_provisioner_has_a_volume_for_every_claim() -> None:
-    manifests = render("sandbox")
-    volumes = {
-        resources.name_of(found): found
-        for found in manifests.objects()
-        if found["kind"] == "PersistentVolume"
-    }
-    claims = [found for found in manifests.objects() if found["kind"] == "PersistentVolumeClaim"]
-    assert claims
-    for claim in claims:
-        volume = volumes[claim["spec"]["volumeName"]]
-        assert volume["spec"]["storageClassName"] == claim["spec"]["storageClassName"]
+def test_claims_are_of_the_class_that_the_node_has() -> None:
+    claims = [found for found in render("sandbox").objects() if found["kind"] == "PersistentVolumeClaim"]
+    assert {claim["spec"]["storageClassName"] for claim in claims} == {"local-path"}
+    outside = [found for found in render("cluster").objects() if found["kind"] == "PersistentVolumeClaim"]
+    assert not any("storageClassName" in claim["spec"] for claim in outside)
 
 
 def test_what_does_not_fit_is_found() -> None:

@@ -56,7 +56,6 @@ def test_a_flag_means_what_its_field_is() -> None:
         ("postgres.external=true", "postgres.host"),
         ("objectStore.external=true", "objectStore.endpoint"),
         ("migrations=never", "init or job"),
-        ("storage={className: a, hostPath: /b}", "exclude each other"),
         ("profile=demo", "--profile"),
         ("nonsense", "NAME.NAME=VALUE"),
         ("a..b=1", "NAME.NAME=VALUE"),
