@@ -327,7 +327,6 @@ class Board:
             self._discard(record.key, kind, seen, now)
 
     def _retry(self, record: Record, job: Job, outcome: Later, now: datetime) -> None:
-        record.doubtful = record.doubtful or outcome.doubtful
         record.retry_at = now + (outcome.after or min(_LONGEST_RETRY, _FIRST_RETRY * 2**record.tries))
         record.tries = min(record.tries + 1, 10)
         self._alarms.at(record.retry_at, record.key)
@@ -336,6 +335,7 @@ class Board:
             record.log_settled = record.tries > (_URGENT_LOG_TRIES if is_urgent else _LOG_TRIES)
         if job is not Job.CREATE:
             return
+        record.doubtful = record.doubtful or outcome.doubtful
         record.trouble_since = record.trouble_since or now
         if record.abort is not None:
             record.retry_at = None
@@ -386,7 +386,7 @@ class Board:
             return
         queue = self._queues.get(str(found["metadata"].get("namespace", "")))
         if queue and (gone or kind.verdict(found, now, self._settings).phase.is_terminal):
-            self._try(queue.room(), now)
+            self._try(queue.ended(), now)
 
     def _try(self, key: AttemptKey | None, now: datetime) -> None:
         record = self._records.get(key) if key is not None else None

@@ -13,6 +13,8 @@ _EXCEEDED = "exceeded quota"
 _AMOUNTS = re.compile(r"requested: (?P<requested>.*?), used: .*?, limited: (?P<limited>.*?)(?:$|\n)")
 _AMOUNT = re.compile(r"([^=,\s]+)=([^,\s]+)")
 
+_SOON = timedelta(seconds=0.5)
+
 
 def is_full(message: str) -> bool:
     """Whether the API server refused because of a quota."""
@@ -40,6 +42,7 @@ class Queue:
     def __init__(self) -> None:
         self._waiting: OrderedDict[AttemptKey, None] = OrderedDict()
         self._trying: AttemptKey | None = None
+        self._delay = _SOON
         self.look_at: datetime | None = None
         """When somebody tries, even if nothing ends."""
 
@@ -57,12 +60,19 @@ class Queue:
         """Whether it is this one's turn to try."""
         return self._trying == key
 
-    def full(self, key: AttemptKey, now: datetime, after: timedelta) -> None:
-        """There was no room for this one."""
+    def full(self, key: AttemptKey, now: datetime, at_most: timedelta) -> None:
+        """There was no room for this one. Somebody tries again soon, then ever later, `at_most` so much: what
+        has ended goes on counting until Kubernetes has counted anew."""
         if self._trying == key:
             self._trying = None
         self.add(key)
-        self.look_at = now + after
+        self.look_at = now + self._delay
+        self._delay = min(2 * self._delay, at_most)
+
+    def ended(self) -> AttemptKey | None:
+        """Something ended in the namespace. Who is to try."""
+        self._delay = _SOON
+        return self.room()
 
     def settled(self, key: AttemptKey) -> AttemptKey | None:
         """This one waits no more: it is there, or nobody wants it. Who is to try next."""

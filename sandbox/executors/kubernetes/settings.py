@@ -44,8 +44,8 @@ class KubernetesSettings:
     create_patience: timedelta = timedelta(minutes=5)
     """How long it is tried to create an object if the API server can't, or its namespace is missing."""
     quota_retry: timedelta = timedelta(seconds=30)
-    """At most so long after the last look, a namespace's quota is looked at again; also whenever something
-    ends there."""
+    """A namespace's full quota is tried again ever later, at most so long after the last time; soon after
+    something ended there."""
     keep_finished: timedelta = timedelta(hours=1)
     """How long an object is kept for people to look at, once the attempt's end is committed."""
     creators: int = 6

@@ -13,6 +13,8 @@ from sandbox.executors.process import attempts
 _RANK = {AttemptPhase.QUEUED: 0, AttemptPhase.INITIALIZING: 1, AttemptPhase.RUNNING: 2}
 _LATE = timedelta(seconds=2)
 """Kubernetes' own times have whole seconds; ours are better, unless it happened while nobody watched."""
+_WHOLE = timedelta(seconds=1)
+"""By so much less than that, they are too early."""
 
 
 def update(
@@ -47,7 +49,7 @@ def timeouts(
     timeout = record.request.timeout if record.request is not None else None
     if verdict.phase is AttemptPhase.RUNNING and timeout is not None:
         told = record.last if record.last is not None and record.last.phase is AttemptPhase.RUNNING else None
-        began = verdict.since or (told.occurred_at if told is not None else None)
+        began = verdict.since + _WHOLE if verdict.since is not None else told.occurred_at if told else None
         if began is not None:
             text = f"the attempt took longer than its timeout of {timeout.total_seconds():g} s"
             error = AttemptError("TimeoutExpired", text, ErrorKind.USER, recoverable=True)
