@@ -71,7 +71,7 @@ class Dask:
 
     def deletion(self, found: Mapping[str, Any], settings: KubernetesSettings) -> dict[str, Any]:
         """The cluster and the runner's pod belong to the job."""
-        return {"propagationPolicy": "Background"}
+        return dict(statuses.WITH_ALL)
 
     def printer(self, found: Mapping[str, Any]) -> Printer | None:
         """The job runner, once there is one."""

@@ -89,8 +89,13 @@ def _replicas(role: Role, replicas: int, restart: str) -> dict[str, Any]:
     return {"replicas": replicas, "restartPolicy": restart, "template": role.template()}
 
 
-def run_policy(wish: kubeflow_pb2.RunPolicy) -> dict[str, Any]:
-    """What becomes of the pods of a job that is over, and how long it may take."""
+def run_policy(wish: kubeflow_pb2.RunPolicy | None) -> dict[str, Any]:
+    """What becomes of the pods of a job that is over, and how long it may take.
+
+    A task that wishes nothing (None) leaves no pod behind that still runs, as parameter servers would.
+    """
+    if wish is None:
+        return {"cleanPodPolicy": "Running"}
     return roles.without_empty(
         {
             "cleanPodPolicy": _CLEAN.get(wish.clean_pod_policy),
@@ -151,7 +156,7 @@ class Training:
 
     def deletion(self, found: Mapping[str, Any], settings: KubernetesSettings) -> dict[str, Any]:
         """The pods belong to the job."""
-        return {"propagationPolicy": "Background"}
+        return dict(statuses.WITH_ALL)
 
     def printer(self, found: Mapping[str, Any]) -> Printer | None:
         """The replica that leads, once the job has begun."""

@@ -52,7 +52,7 @@ class Mpi(kubeflow.Training):
                 container["command"] = []
         return {
             "slotsPerWorker": max(1, wish.slots),
-            "runPolicy": {},
+            "runPolicy": kubeflow.run_policy(None),
             self.replicas: {"Launcher": launcher, "Worker": workers},
         }
 
@@ -70,6 +70,6 @@ class Mpi(kubeflow.Training):
         }
         return {
             "slotsPerWorker": max(1, wish.slots),
-            "runPolicy": kubeflow.run_policy(wish.run_policy) if wish.HasField("run_policy") else {},
+            "runPolicy": kubeflow.run_policy(wish.run_policy if wish.HasField("run_policy") else None),
             self.replicas: replicas,
         }

@@ -53,7 +53,7 @@ class PyTorch(kubeflow.Training):
                 "Master": kubeflow.plain(request, settings, self.container, 1),
                 "Worker": kubeflow.plain(request, settings, self.container, wish.workers),
             },
-            "runPolicy": {},
+            "runPolicy": kubeflow.run_policy(None),
         }
         if wish.HasField("elastic_config"):
             spec["elasticPolicy"] = _elastic(wish.elastic_config)
@@ -71,7 +71,7 @@ class PyTorch(kubeflow.Training):
                 "Master": kubeflow.wished(request, settings, name, wish.master_replicas, replicas=1),
                 "Worker": workers,
             },
-            "runPolicy": kubeflow.run_policy(wish.run_policy) if wish.HasField("run_policy") else {},
+            "runPolicy": kubeflow.run_policy(wish.run_policy if wish.HasField("run_policy") else None),
         }
         if wish.HasField("elastic_config"):
             spec["elasticPolicy"] = _elastic(wish.elastic_config)

@@ -108,7 +108,7 @@ class Ray:
 
     def deletion(self, found: Mapping[str, Any], settings: KubernetesSettings) -> dict[str, Any]:
         """The cluster and the submitting pod belong to the job."""
-        return {"propagationPolicy": "Background"}
+        return dict(statuses.WITH_ALL)
 
     def printer(self, found: Mapping[str, Any]) -> Printer | None:
         """The pod that submitted: it shows what the job prints."""

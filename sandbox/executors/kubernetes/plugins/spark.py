@@ -1,7 +1,7 @@
 """Spark tasks as SparkApplications: one driver, which makes the pods of its executors. Pure.
 
-Only the executors may be interrupted. The operator submits again what could not be submitted; a failed
-application is tried again by the engine, as a new attempt.
+Only the executors may be interrupted. The operator submits again what could not be submitted, until it gives
+up and calls it failed; a failed application is tried again by the engine, as a new attempt.
 """
 
 from __future__ import annotations
@@ -90,9 +90,8 @@ class Spark:
             case "SUBMITTED":
                 return Verdict(AttemptPhase.INITIALIZING, "job submitted", logs=links, custom_info=info)
             case "SUBMISSION_FAILED":
-                return statuses.user_failure(
-                    "DownstreamSystemError", statuses.said("the Spark job could not be submitted", message)
-                )
+                words = "the Spark job can't be submitted, the operator tries again"
+                return Verdict(AttemptPhase.INITIALIZING, statuses.said(words, message))
             case "FAILED":
                 failure = statuses.user_failure(
                     "DownstreamSystemError", statuses.said("the Spark job failed", message)
@@ -105,7 +104,7 @@ class Spark:
 
     def deletion(self, found: Mapping[str, Any], settings: KubernetesSettings) -> dict[str, Any]:
         """The driver is the application's, the executors are the driver's."""
-        return {"propagationPolicy": "Background"}
+        return dict(statuses.WITH_ALL)
 
     def printer(self, found: Mapping[str, Any]) -> Printer | None:
         """The driver, once there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,9 @@ from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 from sandbox.executors.kubernetes.verdicts import Verdict
 
+WITH_ALL: Mapping[str, Any] = {"propagationPolicy": "Foreground"}
+"""`DeleteOptions`: what an operator made for a resource goes at once, even while the resource itself is held
+by a finalizer."""
 _PATIENCE = timedelta(seconds=30)
 """An operator that looks at a new resource this late is worth a word."""
 
@@ -31,7 +35,8 @@ def untouched(
             f"{operator} has not looked at {found.get('kind', 'the resource')} {name} for "
             f"{waited.total_seconds():.0f} s: it does not run, or does not watch this namespace"
         )
-        return system_failure("OperatorSilent", message)
+        # It must not begin the job once it comes: there will be another attempt.
+        return replace(system_failure("OperatorSilent", message), to_end=True)
     if waited < _PATIENCE:
         return Verdict(AttemptPhase.QUEUED, "created", look_again=_PATIENCE - waited)
     return Verdict(AttemptPhase.QUEUED, f"waits for {operator}: is it running?", look_again=left)

@@ -25,7 +25,7 @@ class TensorFlow(kubeflow.Training):
 
     def build(self, request: TaskRequest, settings: KubernetesSettings) -> dict[str, Any]:
         """The job of an attempt; raises BadTaskError and RenderingError."""
-        policy: dict[str, Any] = {}
+        policy = kubeflow.run_policy(None)
         match request.template.task_type_version:
             case 0:
                 replicas = self._first(request, settings)

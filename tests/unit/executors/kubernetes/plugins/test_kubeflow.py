@@ -118,6 +118,14 @@ def test_a_horovod_job_is_an_mpi_job() -> None:
     assert container(launcher)["args"][0] == "horovodrun"
 
 
+def test_a_job_without_wishes_leaves_no_pod_that_runs() -> None:
+    for kind, name in ((PyTorch(), "pytorch_alone"), (Mpi(), "mpi")):
+        assert built(kind, name)["runPolicy"] == {"cleanPodPolicy": "Running"}
+    template = version_zero("tensorflow", {"workers": 1})
+    spec = TensorFlow().build(requests.of(template), SETTINGS)["spec"]
+    assert spec["runPolicy"] == {"cleanPodPolicy": "Running"}
+
+
 def test_tasks_of_plugins_of_old_are_understood() -> None:
     pytorch = PyTorch().build(requests.of(version_zero("pytorch", {"workers": 2})), SETTINGS)["spec"]
     assert {kind: one["replicas"] for kind, one in pytorch["pytorchReplicaSpecs"].items()} == {

@@ -155,16 +155,20 @@ def application(state: str, **status: Any) -> dict[str, Any]:
         ("UNKNOWN", AttemptPhase.RUNNING),
         ("COMPLETED", AttemptPhase.SUCCEEDED),
         ("FAILED", AttemptPhase.FAILED),
-        ("SUBMISSION_FAILED", AttemptPhase.FAILED),
+        ("SUBMISSION_FAILED", AttemptPhase.INITIALIZING),
     ],
 )
 def test_states_of_the_application_are_phases_of_the_attempt(state: str, phase: AttemptPhase) -> None:
     assert Spark().verdict(application(state), NOW, SETTINGS).phase is phase
 
 
-@pytest.mark.parametrize("state", ["FAILED", "SUBMISSION_FAILED"])
-def test_a_failure_says_what_the_operator_says_and_may_be_tried_again(state: str) -> None:
-    error = Spark().verdict(application(state), NOW, SETTINGS).error
+def test_what_could_not_be_submitted_is_the_operators_to_try_again() -> None:
+    reason = Spark().verdict(application("SUBMISSION_FAILED"), NOW, SETTINGS).reason
+    assert reason == "the Spark job can't be submitted, the operator tries again: it broke"
+
+
+def test_a_failure_says_what_the_operator_says_and_may_be_tried_again() -> None:
+    error = Spark().verdict(application("FAILED"), NOW, SETTINGS).error
     assert error is not None
     assert error.message.endswith("it broke")
     assert (error.code, error.kind, error.recoverable) == ("DownstreamSystemError", ErrorKind.USER, True)

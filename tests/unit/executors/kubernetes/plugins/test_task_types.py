@@ -75,6 +75,7 @@ def test_an_operator_has_its_time_and_then_is_taken_for_missing(kind: Any) -> No
     assert silent.error is not None
     assert kind.operator in silent.error.message
     assert (silent.error.code, silent.error.kind) == ("OperatorSilent", ErrorKind.SYSTEM)
+    assert silent.to_end
 
 
 @pytest.mark.parametrize("task_type", ["ray", "pytorch", "tensorflow", "mpi"])
