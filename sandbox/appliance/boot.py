@@ -2,7 +2,8 @@
 
 The boot is the profile's list of steps (`sequence`). A sandbox is ready when its last step is over; among
 them is the canary, a real workflow that goes up from the host, runs, and comes back. A boot that fails stops
-what it had started. `embedded.boot` does so with processes.
+what it had started. `embedded.boot` does so with processes, `boxed.boot` with a Kubernetes node in a
+container.
 """
 
 from __future__ import annotations
@@ -24,4 +25,8 @@ def start(options: StartOptions, progress: Progress | None = None) -> Running:
     """
     progress = progress or Silent()
     choice = profiles.choose(options.profile, options.name)
+    if choice.profile.boxed:
+        from sandbox.appliance.boxed import boot as boxed  # noqa: PLC0415 - brings Docker and Kubernetes
+
+        return boxed.start(options, progress, choice)
     return embedded.start(options, progress, choice)

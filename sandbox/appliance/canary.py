@@ -47,12 +47,15 @@ class CanaryResult:
     """From the upload to the result."""
 
 
-def run(endpoints: Endpoints, *, deadline: float) -> CanaryResult:
-    """Send the canary; raises CanaryFailed. `deadline` is monotonic."""
+def run(endpoints: Endpoints, *, deadline: float, image: str | None = None) -> CanaryResult:
+    """Send the canary; raises CanaryFailed. `deadline` is monotonic.
+
+    `image`: that of a pod, which has the appliance in it; None: a process of this machine runs the task.
+    """
     began = time.monotonic()
     with grpc.insecure_channel(endpoints.target) as channel:
         try:
-            return _Canary(channel, deadline).fly(began)
+            return _Canary(channel, deadline, _Definition(image)).fly(began)
         except grpc.RpcError as exc:
             raise CanaryFailed(
                 "the canary workflow did not get through",
@@ -85,7 +88,8 @@ def exists(endpoints: Endpoints, execution: str) -> bool:
 class _Canary:
     """One flight."""
 
-    def __init__(self, channel: grpc.Channel, deadline: float) -> None:
+    def __init__(self, channel: grpc.Channel, deadline: float, definition: _Definition) -> None:
+        self._definition = definition
         self._admin = admin_pb2_grpc.AdminServiceStub(channel)
         self._proxy = dataproxy_pb2_grpc.DataProxyServiceStub(channel)
         self._deadline = deadline
@@ -129,7 +133,7 @@ class _Canary:
 
     def _launch(self, uri: str) -> identifier_pb2.WorkflowExecutionIdentifier:
         """Create an execution; register first what it runs, if this appliance never did."""
-        definition = _Definition()
+        definition = self._definition
         request = execution_pb2.ExecutionCreateRequest(
             project=PROJECT, domain=DOMAIN, name=f"canary-{secrets.token_hex(5)}"
         )
@@ -197,7 +201,8 @@ class _Canary:
 class _Definition:
     """The requests that register the canary, versioned by their content."""
 
-    def __init__(self) -> None:
+    def __init__(self, image: str | None) -> None:
+        self._image = image
         self.task = task_pb2.TaskCreateRequest()
         self.workflow = workflow_pb2.WorkflowCreateRequest()
         self.launch_plan = launch_plan_pb2.LaunchPlanCreateRequest()
@@ -229,12 +234,13 @@ class _Definition:
         _string(template.interface.inputs, _PAYLOAD)
         _string(template.interface.outputs, _DIGEST)
         container = template.container
-        container.image = IMAGE
+        container.image = self._image or IMAGE
         container.args.extend(
             ["python", "-m", "sandbox.appliance.canary_task", "{{.input}}", "{{.outputPrefix}}"]
         )
-        for name, value in components.import_environment().items():
-            container.env.add(key=name, value=value)
+        if self._image is None:
+            for name, value in components.import_environment().items():
+                container.env.add(key=name, value=value)
 
     def _fill_workflow(self) -> None:
         template = self.workflow.spec.template

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.appliance import client_config, environments
+from sandbox.appliance import client_config, environments, found
 from sandbox.appliance.endpoints import Endpoints
 from sandbox.appliance.errors import ApplianceError
+from sandbox.appliance.ports import Ports
 from sandbox.appliance.state import SandboxState
 
 
@@ -25,6 +26,9 @@ class Invocation:
 
 def endpoints(name: str) -> Endpoints:
     """Where a sandbox listens, or will when it is started again; raises NotFound."""
+    published = found.published(name)
+    if published is not None:
+        return Endpoints.of(Ports(**published))
     return Endpoints.of(SandboxState.locate(name).load().ports)
 
 

@@ -72,7 +72,7 @@ class BootContext:
         """The error for a deadline that has passed."""
         tail = log_tail(self.state, component)
         return TimedOut(
-            f"gave up after {self.options.timeout:g} s of waiting for {what}",
+            f"gave up waiting for {what}: the time that --timeout allows is over",
             f"the end of its log:\n{tail}" if tail else "its log is empty",
             f"Read the whole log with `sandbox logs {component}`, or allow more time with --timeout.",
         )

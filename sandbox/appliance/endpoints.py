@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-
-from sandbox.appliance.ports import Ports
+from typing import Protocol
 
 ACCESS_KEY = "minio"
 SECRET_KEY = "miniostorage"
@@ -13,6 +12,17 @@ REGION = "us-east-1"
 DATABASE = "flyte"
 DATABASE_USER = "postgres"
 DATABASE_PASSWORD = "postgres"
+
+
+class PublishedPorts(Protocol):
+    """Of any sandbox."""
+
+    @property
+    def edge(self) -> int: ...
+    @property
+    def object_store(self) -> int: ...
+    @property
+    def postgres(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class Endpoints:
     """A URL that psql takes."""
 
     @classmethod
-    def of(cls, ports: Ports) -> Endpoints:
+    def of(cls, ports: PublishedPorts) -> Endpoints:
         return cls(
             grpc=f"dns:///localhost:{ports.edge}",
             target=f"127.0.0.1:{ports.edge}",

@@ -6,9 +6,12 @@ volume that a teardown kept. Asked without Docker's client, for every command as
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import fields
 
 from sandbox.appliance import docker_socket
+from sandbox.appliance.ports import Ports
 from sandbox.appliance.state import SandboxState
 
 EMBEDDED = "embedded"
@@ -35,6 +38,23 @@ def boxed(name: str) -> str | None:
     """The profile of the sandbox in a container, or of the volume that it left; None if there is none."""
     labels = _of_container(name) or _of_volume(name)
     return labels.get(f"{LABEL}profile") if labels else None
+
+
+def published(name: str) -> dict[str, int] | None:
+    """The ports of the sandbox in a container that clients speak to, by purpose; None if there is none."""
+    labels = None if SandboxState.locate(name).exists() else _of_container(name)
+    if labels is None:
+        return None
+    told = json.loads(labels.get(f"{LABEL}ports") or "{}")
+    return {one.name: int(told[one.name]) for one in fields(Ports) if one.name in told}
+
+
+def node_images() -> Mapping[str, str]:
+    """Distribution → its node's image: with one of them here, a sandbox in a container can be booted at once.
+    """
+    from sandbox.appliance.node import distributions  # noqa: PLC0415 - few commands need it
+
+    return {name: distributions.get(name).image for name in distributions.NAMES}
 
 
 def resource(name: str) -> str:

@@ -34,8 +34,9 @@ class StartOptions:
     ports: PortWishes = field(default_factory=PortWishes)
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of every task. Empty: as before."""
-    timeout: float = 120.0
-    """Seconds until the boot gives up; building the source's environment is not counted."""
+    timeout: float | None = None
+    """Seconds until the boot gives up; making environments and images is not counted. None: what the profile
+    usually needs at most."""
     wait: bool = True
     """False: return once the processes are started, without a canary; `status` tells when it is ready."""
     dry_run: bool = False
@@ -47,3 +48,18 @@ class StartOptions:
     connectors: ConnectorWishes = field(default_factory=ConnectorWishes)
     client_config: bool = True
     """Write the config file that `pyflyte` and `flytectl` read."""
+    distribution: str | None = None
+    """Of the node, in profiles in a container. None: as before, or one whose image is here."""
+    retain: bool = False
+    """Keep what a failed boot has made, to be looked at (in a container)."""
+    ca_bundle: Path | None = None
+    """Certificates that the node, image builds and pods trust. None: as before, or what SSL_CERT_FILE or
+    REQUESTS_CA_BUNDLE name."""
+    kubeconfig: bool = True
+    """Merge the cluster into the user's kubeconfig."""
+    gpus: bool = False
+    """Hand the machine's GPUs through to the node."""
+    values: tuple[Path, ...] = ()
+    """Values files of the manifests."""
+    settings: tuple[str, ...] = ()
+    """`a.b=c`: values of the manifests, over those of the files."""

@@ -9,12 +9,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sandbox.appliance import processes
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 HOST = "127.0.0.1"
+AnyPorts = TypeVar("AnyPorts", bound="DataclassInstance")
+"""A dataclass whose fields are the ports of one kind of sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,15 @@ class PortWishes:
     edge: int | None = None
     object_store: int | None = None
     postgres: int | None = None
+    registry: int | None = None
+    """This and what follows only in a container."""
+    dashboard: int | None = None
+    kubernetes: int | None = None
 
-    def over(self, base: Ports) -> Ports:
+    def over(self, base: AnyPorts) -> AnyPorts:
         """`base` with what was asked for."""
-        return Ports(
-            edge=base.edge if self.edge is None else self.edge,
-            object_store=base.object_store if self.object_store is None else self.object_store,
-            postgres=base.postgres if self.postgres is None else self.postgres,
-        )
+        wished = {one.name: getattr(self, one.name) for one in fields(base)}
+        return replace(base, **{name: port for name, port in wished.items() if port is not None})
 
 
 class Taken(NamedTuple):
@@ -75,7 +81,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def taken(ports: Ports) -> list[Taken]:
+def taken(ports: DataclassInstance) -> list[Taken]:
     """Those of the ports that can't be had, with who holds them."""
     found = []
     for field in fields(ports):
@@ -85,17 +91,17 @@ def taken(ports: Ports) -> list[Taken]:
     return found
 
 
-def free(wishes: PortWishes) -> Ports:
+def free(wishes: PortWishes, kind: type[AnyPorts]) -> AnyPorts:
     """What was asked for, and ports given by the system for the rest.
 
     The well-known ports are left to the default sandbox, which may come later.
     """
     chosen: dict[str, int] = {}
     with contextlib.ExitStack() as held:  # until all are chosen, so that no two are alike
-        for field in fields(Ports):
+        for field in fields(kind):
             wish = getattr(wishes, field.name)
             chosen[field.name] = _given_by_the_system(held) if wish is None else wish
-    return Ports(**chosen)
+    return kind(**chosen)
 
 
 def _given_by_the_system(held: contextlib.ExitStack) -> int:

@@ -25,7 +25,8 @@ class Profile:
     bootable: bool
     """Whether `sandbox start` boots it."""
     steps: tuple[str, ...]
-    """The boot, in order: names of modules in `sandbox.appliance.steps`."""
+    """The boot, in order: names of modules in `sandbox.appliance.steps`; in a container, of its room
+    `sandbox.appliance.boxed.steps`."""
 
 
 EMBEDDED = Profile(
@@ -49,14 +50,26 @@ EMBEDDED = Profile(
     ),
 )
 
+_BOXED = (
+    "preflight",
+    "image",
+    "node",
+    "api",
+    "components",
+    "manifests",
+    "rollouts",
+    "canary",
+    "client",
+)
+
 DEMO = Profile(
     name="demo",
     summary="Kubernetes in one Docker container, the control plane as one pod",
     components_run_as="pods",
     tasks_run_as="pods",
     boxed=True,
-    bootable=False,
-    steps=(),
+    bootable=True,
+    steps=_BOXED,
 )
 
 SANDBOX = Profile(
@@ -65,8 +78,8 @@ SANDBOX = Profile(
     components_run_as="pods",
     tasks_run_as="pods",
     boxed=True,
-    bootable=False,
-    steps=(),
+    bootable=True,
+    steps=_BOXED,
 )
 
 CLUSTER = Profile(
@@ -114,9 +127,9 @@ def _asked_for(wanted: str, name: str, there: str | None) -> Choice:
         )
     if not profile.bootable:
         raise ProfileUnavailable(
-            f"the profile {wanted!r} can't be started",
-            f"this version of the appliance can't boot it yet ({profile.summary})",
-            "Use --profile embedded, which needs no Docker.",
+            f"the profile {wanted!r} is not started on this machine",
+            f"it is {profile.summary}",
+            "Use `sandbox deploy --context CONTEXT`, or --profile embedded, which needs nothing but Python.",
         )
     if there not in (None, wanted):
         raise UsageError(

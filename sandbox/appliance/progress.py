@@ -25,6 +25,9 @@ class Progress(Protocol):
     def step_started(self, name: str, title: str) -> None:
         """A step begins."""
 
+    def working(self, message: str) -> None:
+        """What the step that began last is doing just now: a passing line."""
+
     def step_finished(self, step: StepTiming) -> None:
         """The step that began last is over."""
 
@@ -39,6 +42,9 @@ class Silent:
     """A `Progress` that says nothing."""
 
     def step_started(self, name: str, title: str) -> None:
+        pass
+
+    def working(self, message: str) -> None:
         pass
 
     def step_finished(self, step: StepTiming) -> None:

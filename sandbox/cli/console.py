@@ -6,7 +6,7 @@ import webbrowser
 
 import click
 
-from sandbox.appliance import status
+from sandbox.appliance import clients, docker_socket, found, status
 from sandbox.appliance.errors import NotRunning
 from sandbox.cli import options
 
@@ -17,9 +17,16 @@ from sandbox.cli import options
 @options.verbose
 def command(name: str, no_browser: bool) -> None:
     """Open the console in a browser, and print its address."""
-    found = status.inspect(name)
-    if not found.running:
+    if not _runs(name):
         raise NotRunning.named(name)
-    click.echo(found.endpoints.console)
-    if not no_browser and not webbrowser.open(found.endpoints.console):
+    address = clients.endpoints(name).console
+    click.echo(address)
+    if not no_browser and not webbrowser.open(address):
         click.echo("There is no browser here; open the address yourself.", err=True)
+
+
+def _runs(name: str) -> bool:
+    if found.is_boxed(name):
+        there = docker_socket.container(found.resource(name)) or {}
+        return (there.get("State") or {}).get("Status") == "running"
+    return status.inspect(name).running

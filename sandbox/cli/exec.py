@@ -6,7 +6,7 @@ import os
 
 import click
 
-from sandbox.appliance import clients
+from sandbox.appliance import found
 from sandbox.cli import options
 
 
@@ -15,12 +15,25 @@ from sandbox.cli import options
 @click.option("--tag", metavar="IMAGE", help="In this image's environment instead of the source project's.")
 @options.verbose
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-def command(name: str, tag: str | None, words: tuple[str, ...]) -> None:
-    """Run a command in the source project's environment, with the variables that point clients to the
-    sandbox.
+def command(name: str, tag: str | None, words: tuple[str, ...]) -> int:
+    """Run a command in the sandbox.
+
+    Of an embedded one: in the source project's environment, with the variables that point clients to the
+    sandbox. Of one in a container: in that container, in the mounted source, beside Docker and kubectl.
 
     \b
     sandbox exec -- pyflyte run --remote flyte/workflows/example.py diabetes_xgboost_model
+    sandbox exec -- docker build . --tag "diabetes_xgboost_model:v1"
     """
-    found = clients.invocation(name, words, tag=tag)
-    os.execve(found.program, found.arguments, dict(found.environ))
+    if found.is_boxed(name):
+        if tag is not None:
+            raise click.UsageError(
+                "--tag is for embedded sandboxes; here: sandbox exec -- docker run IMAGE …"
+            )
+        from sandbox.appliance.boxed import commands  # noqa: PLC0415 - brings Docker
+
+        return commands.execute(name, words)
+    from sandbox.appliance import clients  # noqa: PLC0415 - as above
+
+    invocation = clients.invocation(name, words, tag=tag)
+    os.execve(invocation.program, invocation.arguments, dict(invocation.environ))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from sandbox.appliance import logs
+from sandbox.appliance import found, logs
 from sandbox.appliance.logs import Chunk, Source
 from sandbox.cli import options
 from sandbox.cli.terminal import Terminal
@@ -30,10 +30,13 @@ def command(
 
     \b
     sandbox logs                     all components
-    sandbox logs control-plane -f    one of them, live
+    sandbox logs control-plane -f    one of them, live (in a container: flyteadmin, flytepropeller, node, …)
     sandbox logs EXECUTION NODE      one task: standard output and standard error
     sandbox logs EXECUTION           all its tasks
     """
+    if found.is_boxed(name):
+        _boxed(name, what, node, follow=follow, tail=tail, attempt=attempt)
+        return
     if what is None or (node is None and logs.is_component(name, what)):
         sources = logs.components(name, what)
         _print(_chunks(sources, follow, 200 if tail is None else tail), titles=len(sources) > 1)
@@ -41,6 +44,27 @@ def command(
     sources = logs.attempts(name, what, node, attempt)
     _print(_chunks(sources, follow, tail, until=lambda: logs.ended(sources)), titles=len(sources) > 1)
     _remark(name, sources)
+
+
+def _boxed(
+    name: str, what: str | None, node: str | None, *, follow: bool, tail: int | None, attempt: int | None
+) -> None:
+    from sandbox.appliance.boxed import logs as boxed  # noqa: PLC0415 - brings Docker and gRPC
+
+    lines = None
+    if node is None:
+        lines = boxed.component(name, what, tail=200 if tail is None else tail, follow=follow)
+    if lines is None:
+        if what is None:
+            return
+        lines = boxed.task(name, what, node, attempt=attempt, tail=tail, follow=follow)
+    last = None
+    for line in lines:
+        if line.title != last and (what is None or node is None):
+            click.echo(f"==> {line.title} <==")
+        last = line.title
+        sys.stdout.buffer.write(line.data)
+        sys.stdout.buffer.flush()
 
 
 def _chunks(

@@ -16,6 +16,9 @@ from sandbox.cli.lazy import Command, LazyGroup
 COMMANDS = {
     "start": Command("sandbox.cli.start", "Start the sandbox; ready means that a workflow ran."),
     "stop": Command("sandbox.cli.stop", "Stop the sandbox; its data stays."),
+    "pause": Command("sandbox.cli.pause", "Freeze a sandbox in a container."),
+    "resume": Command("sandbox.cli.resume", "Let a paused sandbox go on."),
+    "list": Command("sandbox.cli.list", "List all sandboxes of this machine."),
     "status": Command("sandbox.cli.status", "Show components, addresses, memory and disk."),
     "teardown": Command("sandbox.cli.teardown", "Stop the sandbox and remove it."),
     "logs": Command("sandbox.cli.logs", "Show what a component or a task printed."),
@@ -31,6 +34,7 @@ COMMANDS = {
     "deploy": Command("sandbox.cli.deploy", "Bring the control plane onto a Kubernetes cluster."),
     "undeploy": Command("sandbox.cli.undeploy", "Remove it from there."),
     "manifests": Command("sandbox.cli.manifests", "Show what a sandbox puts on Kubernetes."),
+    "bundle": Command("sandbox.cli.bundle", "Write all that support needs into one archive."),
     "debug": Command("sandbox.cli.debug", "Look at the engine's decisions, and replay them."),
     "version": Command("sandbox.cli.version", "Show versions."),
     "completion": Command("sandbox.cli.completion", "Print the shell's completion script."),

@@ -9,6 +9,9 @@ import time
 from sandbox.appliance.progress import StepTiming
 from sandbox.cli.terminal import Terminal
 
+_TELL_EVERY = 15.0
+"""Seconds between two lines about one step where lines can't be written over."""
+
 
 class Steps:
     """A `Progress` for people."""
@@ -17,6 +20,8 @@ class Steps:
         self._terminal = terminal
         self._open: list[tuple[str, float]] = []
         self._lock = threading.Lock()
+        self._doing = ""
+        self._told = 0.0
         self._clock = _Clock(self._tick) if terminal.live else None
 
     def __enter__(self) -> Steps:
@@ -33,6 +38,16 @@ class Steps:
     def step_started(self, name: str, title: str) -> None:
         with self._lock:
             self._open.append((title, time.monotonic()))
+            self._doing, self._told = "", time.monotonic()
+        self._tick()
+
+    def working(self, message: str) -> None:
+        with self._lock:
+            self._doing = message
+            due = time.monotonic() - self._told >= _TELL_EVERY
+            if due and not self._terminal.live and self._open:
+                self._told = time.monotonic()
+                self._terminal.line(f"  {self._terminal.symbol('…', '.')} {self._open[-1][0]}: {message}")
         self._tick()
 
     def step_finished(self, step: StepTiming) -> None:
@@ -67,7 +82,7 @@ class Steps:
                 title, since = self._open[-1]
                 depth = len(self._open) - 1
                 text = f"  {self._terminal.symbol('…', '.')} {'  ' * depth + title:<22}"
-                self._terminal.overwrite(f"{text}{time.monotonic() - since:>7.1f} s")
+                self._terminal.overwrite(f"{text}{time.monotonic() - since:>7.1f} s  {self._doing}")
 
 
 class _Clock:

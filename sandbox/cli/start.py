@@ -35,6 +35,36 @@ _PORT = click.IntRange(1, 65535)
 @click.option("--port", "--edge-port", type=_PORT, help="gRPC, console and REST.  [default: 30080]")
 @click.option("--s3-port", "--object-store-port", type=_PORT, help="Object store.  [default: 30002]")
 @click.option("--postgres-port", type=_PORT, help="Database.  [default: 30001]")
+@click.option("--registry-port", type=_PORT, help="Image registry, in a container.  [default: 30000]")
+@click.option("--dashboard-port", type=_PORT, help="Kubernetes dashboard, in a container.  [default: 30081]")
+@click.option("--kubernetes-port", type=_PORT, help="Kubernetes API, in a container.  [default: 6443]")
+@click.option(
+    "--distribution",
+    type=click.Choice(("k3s", "debian")),
+    help="Of the Kubernetes node, in a container.  [default: the one whose image is here, else k3s]",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A value of the manifests. Repeatable."
+)
+@click.option(
+    "--values",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with values of the manifests. Repeatable.",
+)
+@click.option(
+    "--ca-bundle",
+    type=click.Path(path_type=Path),
+    help="Certificates to trust in the node, in image builds and in pods.  [default: SSL_CERT_FILE, "
+    "REQUESTS_CA_BUNDLE]",
+)
+@click.option("--gpus", type=click.Choice(("all",)), help="Hand the machine's GPUs through to the node.")
+@click.option("--retain", is_flag=True, help="Keep what a failed start has made, to be looked at.")
+@click.option(
+    "--kubeconfig/--no-kubeconfig",
+    default=True,
+    help="Merge the cluster into your kubeconfig.  [default: merge it]",
+)
 @click.option(
     "--env", "-e", "env", multiple=True, metavar="NAME=VALUE", help="Set in every task. Repeatable."
 )
@@ -67,7 +97,9 @@ _PORT = click.IntRange(1, 65535)
     help="Keep inputs and outputs of this size and more in files of their own; 0: never.  [default: 0]",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds to ready."
+    "--timeout",
+    type=click.FloatRange(min=1),
+    help="Seconds to ready, images not counted.  [default: 120, in a container 600]",
 )
 @click.option("--no-wait", is_flag=True, help="Return when the processes are started, without a canary.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
@@ -85,13 +117,23 @@ def command(
     port: int | None,
     s3_port: int | None,
     postgres_port: int | None,
+    registry_port: int | None,
+    dashboard_port: int | None,
+    kubernetes_port: int | None,
+    distribution: str | None,
+    settings: tuple[str, ...],
+    values: tuple[Path, ...],
+    ca_bundle: Path | None,
+    gpus: str | None,
+    retain: bool,
+    kubeconfig: bool,
     env: tuple[str, ...],
     connector: tuple[str, ...],
     no_connector: bool,
     endpoint: tuple[str, ...],
     enforce_limits: bool | None,
     offload_from: int | None,
-    timeout: float,
+    timeout: float | None,
     no_wait: bool,
     dry_run: bool,
     client_config: bool,
@@ -106,7 +148,14 @@ def command(
         name=name,
         profile=profile,
         source=source,
-        ports=PortWishes(edge=port, object_store=s3_port, postgres=postgres_port),
+        ports=PortWishes(
+            edge=port,
+            object_store=s3_port,
+            postgres=postgres_port,
+            registry=registry_port,
+            dashboard=dashboard_port,
+            kubernetes=kubernetes_port,
+        ),
         env=dict(_assignment(word) for word in env),
         timeout=timeout,
         wait=not no_wait,
@@ -115,6 +164,13 @@ def command(
         offload_from=offload_from,
         connectors=_connector_wishes(connector, no_connector, endpoint),
         client_config=client_config,
+        distribution=distribution,
+        retain=retain,
+        ca_bundle=ca_bundle,
+        kubeconfig=kubeconfig,
+        gpus=gpus is not None,
+        values=values,
+        settings=settings,
     )
     if output == "json":
         options.print_json(_as_json(boot.start(wanted, Silent())))
@@ -160,7 +216,10 @@ def _tell(running: Running, terminal: Terminal, dry_run: bool) -> None:
         ("Console", running.endpoints.console),
         ("gRPC", running.endpoints.grpc),
         ("S3", running.endpoints.object_store),
+        ("kubectl", f"--context {running.context}" if running.context else ""),
     ):
+        if not value:
+            continue
         terminal.line(f"  {label:<9}{terminal.style(value, 'cyan')}")
     named = "" if running.name == options.DEFAULT_NAME else f" --name {running.name}"
     terminal.line(f"  {'Next':<9}pyflyte run --remote FILE.py WORKFLOW")
@@ -176,6 +235,9 @@ def _as_json(running: Running) -> dict[str, Any]:
         "already_running": running.already_running,
         "endpoints": running.endpoints.to_json(),
         "state": str(running.state) if running.state is not None else None,
+        "container": running.container,
+        "kubernetes": running.kubernetes,
+        "context": running.context,
         "seconds": round(running.seconds, 3),
         "steps": [
             {"name": step.name, "title": step.title, "seconds": round(step.seconds, 3), "detail": step.detail}

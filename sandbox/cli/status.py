@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from sandbox.appliance import client_config, status
+from sandbox.appliance import found as found_names
 from sandbox.appliance.state import SandboxState
 from sandbox.appliance.status import ComponentStatus, Status
 from sandbox.cli import options, tables, units
@@ -30,6 +31,10 @@ def command(name: str, everything: bool, output: str) -> int:
     """
     if everything:
         return _all(output)
+    if found_names.is_boxed(name):
+        from sandbox.cli import boxed_status  # noqa: PLC0415 - brings Docker
+
+        return boxed_status.show(name, output)
     found = status.inspect(name)
     if output == "json":
         options.print_json(found.to_json())

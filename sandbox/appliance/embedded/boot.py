@@ -46,6 +46,8 @@ STEPS: dict[str, ModuleType] = {
 }
 """The modules behind the names in a profile."""
 
+TIMEOUT = 120.0
+"""Seconds, unless the user says otherwise."""
 _NOT_WITHOUT_WAITING = frozenset(("object_store", "control_plane", "canary"))
 _DRY = frozenset(("preflight",))
 
@@ -58,7 +60,7 @@ def start(options: StartOptions, progress: Progress, choice: Choice) -> Running:
         return _dry_run(options, progress, choice, state, began)
     existed = state.root.exists()
     try:
-        with state.locked(timeout=options.timeout):
+        with state.locked(timeout=options.timeout or TIMEOUT):
             return _start(options, progress, choice, state, began)
     except BaseException:
         if not existed:
@@ -107,7 +109,7 @@ def _context(
         state=state,
         profile=choice.profile,
         progress=progress,
-        deadline=began + options.timeout,
+        deadline=began + (options.timeout or TIMEOUT),
         was_running=was_running,
         config=_configure(options, choice, state, placement, before, was_running),
         placement=placement,
@@ -203,7 +205,7 @@ def _choose_ports(options: StartOptions, before: SandboxConfig | None, was_runni
     elif options.name == DEFAULT_NAME:
         chosen = options.ports.over(Ports())
     else:
-        chosen = ports.free(options.ports)
+        chosen = ports.free(options.ports, Ports)
     numbers = (chosen.edge, chosen.object_store, chosen.postgres)
     if len(set(numbers)) < len(numbers) or not all(0 < number < 65536 for number in numbers):
         raise UsageError(

@@ -14,14 +14,14 @@ from sandbox.idl.identifiers import EntityId
 
 
 def test_its_version_is_its_content() -> None:
-    first, second = canary._Definition(), canary._Definition()
+    first, second = canary._Definition(None), canary._Definition(None)
     assert first.task == second.task
     assert first.task.id.version == first.workflow.id.version == first.launch_plan.id.version
     assert len(first.task.id.version) == 16
 
 
 def test_it_is_a_workflow_that_compiles() -> None:
-    definition = canary._Definition()
+    definition = canary._Definition(None)
     task = tasks.compile(definition.task.spec.template)
     known = {EntityId.from_proto(definition.task.id): task}
     closure = workflows.compile(definition.workflow.spec.template, [], known, {})

@@ -58,7 +58,7 @@ def test_a_port_that_was_closed_a_moment_ago_is_free() -> None:
 
 
 def test_a_second_sandbox_leaves_the_known_ports_to_the_first() -> None:
-    chosen = ports.free(PortWishes())
+    chosen = ports.free(PortWishes(), Ports)
     numbers = {chosen.edge, chosen.object_store, chosen.postgres}
     assert len(numbers) == 3
     assert not numbers & {Ports().edge, Ports().object_store, Ports().postgres}
@@ -66,5 +66,5 @@ def test_a_second_sandbox_leaves_the_known_ports_to_the_first() -> None:
 
 
 def test_a_port_that_was_asked_for_is_never_exchanged(held: int) -> None:
-    chosen = ports.free(PortWishes(edge=held))
+    chosen = ports.free(PortWishes(edge=held), Ports)
     assert chosen.edge == held

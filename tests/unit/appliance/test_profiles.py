@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.appliance import profiles
+from sandbox.appliance.boxed import boot as boxed_boot
 from sandbox.appliance.embedded import boot
 from sandbox.appliance.errors import ProfileUnavailable, UsageError
 
@@ -24,12 +25,24 @@ def test_nothing_asked_for_is_embedded_and_says_why() -> None:
     assert "embedded" in choice.reason
 
 
-@pytest.mark.parametrize("name", ["demo", "sandbox", "cluster"])
-def test_a_profile_that_can_not_be_booted_says_so_and_names_one_that_can(name: str) -> None:
+def test_the_profile_of_a_foreign_cluster_is_not_started_but_deployed() -> None:
     with pytest.raises(ProfileUnavailable) as failed:
-        profiles.choose(name, "sandbox")
-    assert name in failed.value.what
+        profiles.choose("cluster", "sandbox")
+    assert "sandbox deploy" in failed.value.remedy
     assert "--profile embedded" in failed.value.remedy
+
+
+@pytest.mark.parametrize("name", ["demo", "sandbox"])
+def test_a_name_that_another_profile_has_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine" / "postgres").mkdir(parents=True)
+    with pytest.raises(UsageError, match="with the profile embedded"):
+        profiles.choose(name, "mine")
+
+
+def test_without_docker_it_is_embedded_and_says_that_docker_is_missing() -> None:
+    choice = profiles.choose(None, "sandbox")
+    assert choice.profile is profiles.EMBEDDED
+    assert "Docker can't be reached" in choice.reason
 
 
 def test_an_unknown_profile_is_answered_with_those_that_exist() -> None:
@@ -49,6 +62,7 @@ def test_a_sandbox_that_is_there_or_left_its_data_keeps_its_profile(tmp_path: Pa
 def test_every_step_of_a_bootable_profile_is_a_module_with_a_title() -> None:
     for profile in profiles.PROFILES.values():
         assert bool(profile.steps) is profile.bootable
+        steps = boxed_boot.STEPS if profile.boxed else boot.STEPS
         for name in profile.steps:
-            assert boot.STEPS[name].TITLE
-            assert callable(boot.STEPS[name].execute)
+            assert steps[name].TITLE
+            assert callable(steps[name].execute)
