@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from sandbox.executors.api import Sink, TaskRequest
-from sandbox.executors.kubernetes import creating, ending, ownership
+from sandbox.executors.kubernetes import creating, ending, errors, ownership
+from sandbox.executors.kubernetes.abilities import Abilities
 from sandbox.executors.kubernetes.board import Board
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.kinds import Kind, Pod
@@ -50,6 +51,7 @@ class KubernetesExecutor:
         self._pod = Pod()
         every: tuple[Kind, ...] = (self._pod, *_once(self._by_type.values()))
         self._board = Board(settings, every, lambda word: self._by_type.get(word, self._pod))
+        self._abilities = Abilities(client)
         self._sink: Sink | None = None
         self._mailbox: queue.SimpleQueue[Callable[[datetime], None] | None] = queue.SimpleQueue()
         self._numbers = itertools.count()
@@ -195,7 +197,11 @@ class KubernetesExecutor:
     def _try_create(self, order: Order) -> Outcome:
         if order.request is None:
             raise ValueError("nothing to create")
-        outcome = creating.create(self._client, order.kind, order.request, self._settings)
+        try:
+            settings = self._abilities.complete(self._settings)
+        except errors.KubernetesError as exc:
+            return Later(str(exc))
+        outcome = creating.create(self._client, order.kind, order.request, settings)
         if isinstance(outcome, Made):
             self._watches[order.kind].want()
             outcome = Made(trim(order.kind, dict(outcome.found)))

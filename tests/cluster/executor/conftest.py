@@ -1,8 +1,9 @@
-"""An executor of a test's own, in a namespace of its own. SANDBOX_TEST_KUBECONFIG names the cluster."""
+"""An executor of a test's own, in a namespace of its own. SANDBOX_TEST_KUBECONFIG names the stage."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 import uuid
@@ -15,26 +16,45 @@ from typing import Any
 import pytest
 from flyteidl.core import literals_pb2, tasks_pb2
 
+from sandbox.appliance.images import contexts, providing
+from sandbox.appliance.images.nodes import NodeDocker
 from sandbox.executors.api import AttemptPhase, AttemptUpdate, TaskRequest
 from sandbox.executors.kubernetes import connections, errors
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.executor import KubernetesExecutor
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 from sandbox.idl.identifiers import AttemptKey, EntityId, ExecutionId, UniqueNodeId
-from sandbox.store.objects import DirectoryObjectStore
+from sandbox.store.objects import DirectoryObjectStore, ObjectStore
+from tests.cluster.nodes import PYTHON, Cluster
 from tests.waiting import eventually
 
-IMAGE = "python:3.11-slim"
-"""Every node of the Debian distribution has it."""
+IMAGE = PYTHON
+_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[Client]:
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Speaks to the API server as an administrator."""
-    kubeconfig = os.environ["SANDBOX_TEST_KUBECONFIG"]
-    found = Client(connections.by_kubeconfig(Path(kubeconfig), None, os.environ))
+    given = os.environ.get("SANDBOX_TEST_KUBECONFIG")
+    path = Path(given) if given else tmp_path_factory.mktemp("kube") / "config"
+    if not given:
+        # Late: with a cluster of one's own, none is started.
+        cluster: Cluster = request.getfixturevalue("cluster")
+        path.write_text(json.dumps(cluster.kubeconfig()), encoding="utf-8")
+    found = Client(connections.by_kubeconfig(path, None, os.environ))
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def copilot_image(request: pytest.FixtureRequest) -> str:
+    """The control plane's image, in the cluster."""
+    given = os.environ.get("SANDBOX_TEST_IMAGE")
+    if given:
+        return given
+    cluster: Cluster = request.getfixturevalue("cluster")
+    context = contexts.of("control-plane", ca_bundle=_CA_BUNDLE.read_bytes() if _CA_BUNDLE.exists() else b"")
+    return providing.provide(NodeDocker(cluster.engine, cluster.node), context).reference
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +115,12 @@ class Engine:
 
 
 @dataclass
-class Cluster:
+class Stage:
     """Makes executors and requests, and looks at what came of them."""
 
     client: Client
     namespace: str
-    objects: DirectoryObjectStore
+    objects: ObjectStore
     settings: KubernetesSettings
     name: str
     executors: list[KubernetesExecutor] = field(default_factory=list)
@@ -148,7 +168,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(client: Client, namespace: str, tmp_path: Path) -> Iterator[Cluster]:
+def stage(client: Client, namespace: str, tmp_path: Path) -> Iterator[Stage]:
     """Executors in this test see nothing of other tests; their pods are gone at its end."""
     name = f"t{uuid.uuid4().hex[:8]}"
     settings = KubernetesSettings(
@@ -159,7 +179,7 @@ def cluster(client: Client, namespace: str, tmp_path: Path) -> Iterator[Cluster]
         keep_finished=timedelta(seconds=3),
         grace=timedelta(seconds=1),
     )
-    made = Cluster(client, namespace, DirectoryObjectStore(tmp_path, sidecars=False), settings, name)
+    made = Stage(client, namespace, DirectoryObjectStore(tmp_path, sidecars=False), settings, name)
     yield made
     for executor in made.executors:
         executor.close()

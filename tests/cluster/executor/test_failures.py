@@ -10,15 +10,13 @@ from flyteidl.core import tasks_pb2
 from google.protobuf import json_format
 
 from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind
-from tests.cluster.executor.conftest import IMAGE, Cluster, Engine
+from tests.stage.executor.conftest import IMAGE, Engine, Stage
 from tests.waiting import eventually
 
 
-def failure(
-    cluster: Cluster, engine: Engine, template: tasks_pb2.TaskTemplate, **changes: Any
-) -> AttemptError:
-    request = cluster.request_of(template)
-    cluster.executor(engine, **changes).start(request)
+def failure(stage: Stage, engine: Engine, template: tasks_pb2.TaskTemplate, **changes: Any) -> AttemptError:
+    request = stage.request_of(template)
+    stage.executor(engine, **changes).start(request)
     error = engine.end_of(request.key, timeout=90).error
     assert error is not None
     return error
@@ -42,72 +40,72 @@ def pod(spec: dict[str, Any]) -> tasks_pb2.TaskTemplate:
     return template
 
 
-def test_an_exit_code_is_the_users_with_the_last_lines(cluster: Cluster, engine: Engine) -> None:
-    error = failure(cluster, engine, container("sh", "-c", "echo it broke >&2; exit 3"))
+def test_an_exit_code_is_the_users_with_the_last_lines(stage: Stage, engine: Engine) -> None:
+    error = failure(stage, engine, container("sh", "-c", "echo it broke >&2; exit 3"))
     assert (error.code, error.kind, error.recoverable) == ("Error", ErrorKind.USER, True)
     assert "exit code 3" in error.message
     assert "it broke" in error.message
 
 
-def test_too_much_memory_is_the_users(cluster: Cluster, engine: Engine) -> None:
+def test_too_much_memory_is_the_users(stage: Stage, engine: Engine) -> None:
     eat = "x = bytearray(200_000_000); print(len(x))"
-    error = failure(cluster, engine, container("python", "-c", eat, memory="40Mi"))
+    error = failure(stage, engine, container("python", "-c", eat, memory="40Mi"))
     assert (error.code, error.kind) == ("OOMKilled", ErrorKind.USER)
 
 
-def test_a_kill_is_the_systems(cluster: Cluster, engine: Engine) -> None:
-    error = failure(cluster, engine, container("sh", "-c", "exit 137"))
+def test_a_kill_is_the_systems(stage: Stage, engine: Engine) -> None:
+    error = failure(stage, engine, container("sh", "-c", "exit 137"))
     assert (error.code, error.kind, error.recoverable) == ("Interrupted", ErrorKind.SYSTEM, True)
 
 
-def test_an_image_that_does_not_exist_fails_after_its_grace(cluster: Cluster, engine: Engine) -> None:
+def test_an_image_that_does_not_exist_fails_after_its_grace(stage: Stage, engine: Engine) -> None:
     missing = container("true", image="localhost:1/there/is-none:v1")
-    error = failure(cluster, engine, missing, image_pull_grace=timedelta(seconds=3))
+    error = failure(stage, engine, missing, image_pull_grace=timedelta(seconds=3))
     assert (error.code, error.kind) == ("ImagePullBackOff", ErrorKind.USER)
     assert "there/is-none" in error.message
     reasons = [update.reason for update in engine.told if update.phase is AttemptPhase.INITIALIZING]
     assert any("ImagePull" in reason for reason in reasons)
 
 
-def test_an_image_without_a_legal_name_fails_at_once(cluster: Cluster, engine: Engine) -> None:
-    error = failure(cluster, engine, container("true", image="NOT//legal"))
+def test_an_image_without_a_legal_name_fails_at_once(stage: Stage, engine: Engine) -> None:
+    error = failure(stage, engine, container("true", image="NOT//legal"))
     assert (error.code, error.recoverable) == ("InvalidImageName", False)
 
 
-def test_a_secret_that_is_missing_fails_after_its_grace(cluster: Cluster, engine: Engine) -> None:
+def test_a_secret_that_is_missing_fails_after_its_grace(stage: Stage, engine: Engine) -> None:
     source = {"secretKeyRef": {"name": "there-is-none", "key": "k"}}
     spec = {"containers": [{"name": "main", "image": IMAGE, "env": [{"name": "X", "valueFrom": source}]}]}
-    error = failure(cluster, engine, pod(spec), create_grace=timedelta(seconds=2))
+    error = failure(stage, engine, pod(spec), create_grace=timedelta(seconds=2))
     assert error.code == "CreateContainerConfigError"
     assert "there-is-none" in error.message
 
 
-def test_a_command_that_does_not_exist_is_an_error(cluster: Cluster, engine: Engine) -> None:
+def test_a_command_that_does_not_exist_is_an_error(stage: Stage, engine: Engine) -> None:
     spec = {"containers": [{"name": "main", "image": IMAGE, "command": ["/no/such/program"]}]}
-    error = failure(cluster, engine, pod(spec), create_grace=timedelta(seconds=2))
+    error = failure(stage, engine, pod(spec), create_grace=timedelta(seconds=2))
     assert "/no/such/program" in error.message
 
 
-def test_a_failed_init_container_is_named(cluster: Cluster, engine: Engine) -> None:
+def test_a_failed_init_container_is_named(stage: Stage, engine: Engine) -> None:
     spec = {
         "initContainers": [{"name": "before", "image": IMAGE, "command": ["sh", "-c", "echo no; exit 4"]}],
         "containers": [{"name": "main", "image": IMAGE, "command": ["true"]}],
     }
-    error = failure(cluster, engine, pod(spec))
+    error = failure(stage, engine, pod(spec))
     assert "[before] terminated with exit code 4" in error.message
     assert error.kind is ErrorKind.USER
 
 
-def test_a_deadline_of_the_pods_own_is_a_timeout(cluster: Cluster, engine: Engine) -> None:
+def test_a_deadline_of_the_pods_own_is_a_timeout(stage: Stage, engine: Engine) -> None:
     spec = {
         "activeDeadlineSeconds": 2,
         "containers": [{"name": "main", "image": IMAGE, "command": ["sleep", "600"]}],
     }
-    error = failure(cluster, engine, pod(spec))
+    error = failure(stage, engine, pod(spec))
     assert (error.code, error.kind) == ("TimeoutExpired", ErrorKind.USER)
 
 
-def test_too_many_files_on_the_disk_evict_the_pod(cluster: Cluster, engine: Engine) -> None:
+def test_too_many_files_on_the_disk_evict_the_pod(stage: Stage, engine: Engine) -> None:
     spec = {
         "volumes": [{"name": "little", "emptyDir": {"sizeLimit": "1Mi"}}],
         "containers": [
@@ -119,80 +117,80 @@ def test_too_many_files_on_the_disk_evict_the_pod(cluster: Cluster, engine: Engi
             }
         ],
     }
-    error = failure(cluster, engine, pod(spec))
+    error = failure(stage, engine, pod(spec))
     assert (error.code, error.kind, error.recoverable) == ("Interrupted", ErrorKind.SYSTEM, True)
     assert "little" in error.message
 
 
-def test_what_the_api_server_calls_invalid_fails_for_good(cluster: Cluster, engine: Engine) -> None:
+def test_what_the_api_server_calls_invalid_fails_for_good(stage: Stage, engine: Engine) -> None:
     spec = {"containers": [{"name": "main", "image": IMAGE, "ports": [{"containerPort": 70000}]}]}
-    error = failure(cluster, engine, pod(spec))
+    error = failure(stage, engine, pod(spec))
     assert (error.code, error.recoverable) == ("BadTaskFormat", False)
     assert "70000" in error.message
 
 
-def test_a_name_that_another_pod_has_is_not_attached_to(cluster: Cluster, engine: Engine) -> None:
-    request = cluster.request("true")
+def test_a_name_that_another_pod_has_is_not_attached_to(stage: Stage, engine: Engine) -> None:
+    request = stage.request("true")
     spec = {"containers": [{"name": "x", "image": IMAGE, "command": ["sleep", "600"]}]}
-    pods = f"/api/v1/namespaces/{cluster.namespace}/pods"
-    cluster.client.create(pods, {"metadata": {"name": request.unique_name}, "spec": spec})
-    cluster.executor(engine).start(request)
+    pods = f"/api/v1/namespaces/{stage.namespace}/pods"
+    stage.client.create(pods, {"metadata": {"name": request.unique_name}, "spec": spec})
+    stage.executor(engine).start(request)
     error = engine.end_of(request.key).error
     assert error is not None
     assert request.unique_name in error.message
-    assert cluster.pod(request)["spec"]["containers"][0]["name"] == "x"
-    cluster.client.delete(f"{pods}/{request.unique_name}", {"gracePeriodSeconds": 0})
+    assert stage.pod(request)["spec"]["containers"][0]["name"] == "x"
+    stage.client.delete(f"{pods}/{request.unique_name}", {"gracePeriodSeconds": 0})
 
 
-def test_a_namespace_that_is_missing_is_waited_for_but_not_for_ever(cluster: Cluster, engine: Engine) -> None:
-    request = cluster.request("true")
+def test_a_namespace_that_is_missing_is_waited_for_but_not_for_ever(stage: Stage, engine: Engine) -> None:
+    request = stage.request("true")
     patience = timedelta(seconds=3)
-    cluster.executor(engine, namespace="k-there-is-none", create_patience=patience).start(request)
+    stage.executor(engine, namespace="k-there-is-none", create_patience=patience).start(request)
     engine.until(request.key, AttemptPhase.QUEUED, "namespace k-there-is-none is not there")
     error = engine.end_of(request.key).error
     assert error is not None
     assert (error.kind, error.recoverable) == (ErrorKind.SYSTEM, True)
 
 
-def test_a_pod_that_no_node_can_take_waits_and_says_why(cluster: Cluster, engine: Engine) -> None:
-    executor = cluster.executor(engine)
-    request = cluster.request_of(container("true", cpu="1000"))
+def test_a_pod_that_no_node_can_take_waits_and_says_why(stage: Stage, engine: Engine) -> None:
+    executor = stage.executor(engine)
+    request = stage.request_of(container("true", cpu="1000"))
     executor.start(request)
     engine.until(request.key, AttemptPhase.QUEUED, "Insufficient cpu")
     executor.abort(request.key, "")
     assert engine.end_of(request.key).phase is AttemptPhase.ABORTED
 
 
-def test_a_pod_that_waits_too_long_for_a_node_is_a_system_error(cluster: Cluster, engine: Engine) -> None:
-    error = failure(cluster, engine, container("true", cpu="1000"), pending_timeout=timedelta(seconds=3))
+def test_a_pod_that_waits_too_long_for_a_node_is_a_system_error(stage: Stage, engine: Engine) -> None:
+    error = failure(stage, engine, container("true", cpu="1000"), pending_timeout=timedelta(seconds=3))
     assert (error.code, error.kind) == ("PodPendingTimeout", ErrorKind.SYSTEM)
     assert "Insufficient cpu" in error.message
 
 
 @pytest.fixture
-def quota(cluster: Cluster) -> dict[str, Any]:
+def quota(stage: Stage) -> dict[str, Any]:
     """The namespace may have two pods that are not over."""
-    path = f"/api/v1/namespaces/{cluster.namespace}/resourcequotas"
+    path = f"/api/v1/namespaces/{stage.namespace}/resourcequotas"
     body = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2", "requests.cpu": "2"}}}
-    made = cluster.client.create(path, body)
-    eventually(lambda: cluster.client.get(f"{path}/few").get("status", {}).get("hard"), timeout=30)
+    made = stage.client.create(path, body)
+    eventually(lambda: stage.client.get(f"{path}/few").get("status", {}).get("hard"), timeout=30)
     return made
 
 
 def test_a_full_quota_is_waited_for_and_what_never_fits_fails(
-    cluster: Cluster, engine: Engine, quota: dict[str, Any]
+    stage: Stage, engine: Engine, quota: dict[str, Any]
 ) -> None:
-    executor = cluster.executor(engine)
+    executor = stage.executor(engine)
     templates = [container("sleep", "2", cpu="10m") for _ in range(6)]
-    requests = [cluster.request_of(template) for template in templates]
+    requests = [stage.request_of(template) for template in templates]
     for request in requests:
         executor.start(request)
     engine.until(requests[-1].key, AttemptPhase.QUEUED, "quota")
     for request in requests:
         assert engine.end_of(request.key, timeout=120).phase is AttemptPhase.SUCCEEDED
-    huge = cluster.request_of(container("true", cpu="3"))
+    huge = stage.request_of(container("true", cpu="3"))
     executor.start(huge)
     error = engine.end_of(huge.key).error
     assert error is not None
     assert (error.code, error.recoverable) == ("ResourceRequestsExceedLimits", False)
-    cluster.client.delete(f"/api/v1/namespaces/{cluster.namespace}/resourcequotas/few")
+    stage.client.delete(f"/api/v1/namespaces/{stage.namespace}/resourcequotas/few")
