@@ -216,8 +216,8 @@ class Tasks:
 class ClusterResources:
     """What every project-domain's namespace is given."""
 
-    quota: Amounts = field(default_factory=lambda: Amounts("4096", "64Ti"))
-    """Limits of all pods of a namespace together: as good as none, unless an attribute sets one."""
+    quota: Amounts = field(default_factory=Amounts)
+    """Limits of all pods of a namespace together; "": none, unless an attribute sets one."""
     task_requests: Amounts = field(default_factory=lambda: Amounts("100m", "128Mi"))
     """Of a container that asks for nothing."""
     task_limits: Amounts = field(default_factory=lambda: Amounts("2", "1Gi"))
