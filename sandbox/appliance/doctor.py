@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.appliance import client_config, docker_socket, ports, status
+from sandbox.appliance import found as found_names
 from sandbox.appliance.building import installer
 from sandbox.appliance.errors import ApplianceError, NotFound
 from sandbox.appliance.findings import Finding, Verdict
@@ -23,6 +24,10 @@ from sandbox.appliance.steps import preflight
 def examine(name: str) -> list[Finding]:
     """All checks, in order; raises UsageError for an impossible name."""
     state = SandboxState.locate(name)
+    if found_names.is_boxed(name):
+        from sandbox.appliance.boxed import doctor as boxed_doctor  # noqa: PLC0415 - brings Docker
+
+        return [*(check(state) for check in _OF_THE_MACHINE), *boxed_doctor.examine(name)]
     return [check(state) for check in _CHECKS]
 
 
@@ -206,6 +211,7 @@ def _sandbox(state: SandboxState) -> Finding:
     return Finding(title, Verdict.GOOD, "running, all components healthy")
 
 
+_OF_THE_MACHINE: tuple[Callable[[SandboxState], Finding], ...] = (_platform, _python, _memory, _client)
 _CHECKS: tuple[Callable[[SandboxState], Finding], ...] = (
     _platform,
     _python,
