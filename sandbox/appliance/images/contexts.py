@@ -25,13 +25,17 @@ CA_BUNDLE = "ca-bundle.pem"
 CONTROL_PLANE = "control-plane"
 OBJECT_STORE = "object-store"
 TASK = "task"
-NAMES = (CONTROL_PLANE, OBJECT_STORE, TASK)
+REGISTRY = "registry"
+NAMES = (CONTROL_PLANE, OBJECT_STORE, TASK, REGISTRY)
 _ROOTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     CONTROL_PLANE: ("runtime.txt", ()),
     OBJECT_STORE: ("runtime.txt", ("nanio",)),
     TASK: ("dev.txt", ("flytekit",)),
 }
-"""Image → the locked file, and which of its requirements (with what they need); none: all of them."""
+"""Image → the locked file, and which of its requirements (with what they need); none: all of them. An image
+that is not here has no Python of ours."""
+_WITH_PROGRAM = (CONTROL_PLANE, OBJECT_STORE)
+"""Those with this program in it."""
 _PIP_SETTINGS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 _PROXY_SETTINGS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
@@ -78,13 +82,12 @@ def of(
     environ: Mapping[str, str] | None = None,
 ) -> Context:
     """What the image `name` is built from. `environ`: where pip and proxies are set; None: the process's."""
-    lock, roots = _ROOTS[name]
-    locked = (assets.requirements() / lock).read_text("utf-8")
-    files = {
-        "Dockerfile": (assets.images() / name / "Dockerfile").read_bytes(),
-        "requirements.txt": (locks.closure(locked, roots) if roots else locked).encode(),
-    }
-    if name != TASK:
+    files = {"Dockerfile": (assets.images() / name / "Dockerfile").read_bytes()}
+    if name in _ROOTS:
+        lock, roots = _ROOTS[name]
+        locked = (assets.requirements() / lock).read_text("utf-8")
+        files["requirements.txt"] = (locks.closure(locked, roots) if roots else locked).encode()
+    if name in _WITH_PROGRAM:
         files[wheels.file_name()] = wheels.pack()
     digest = hashlib.sha256(python_image.encode())
     for file, content in sorted(files.items()):

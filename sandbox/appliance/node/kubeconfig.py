@@ -93,6 +93,7 @@ def remove(name: str, environ: Mapping[str, str] | None = None) -> list[Path]:
 def merged(text: str, document: dict[str, Any]) -> str:
     """A kubeconfig's text with the entries of `document` in place of those of the same names."""
     name = document[_CURRENT]
+    text = _in_blocks(text)
     before = current(text)
     if before == name:
         before = _noted(text, name)
@@ -114,6 +115,7 @@ def without(text: str, name: str) -> str:
     """A kubeconfig's text without the entries of that name. What was current before is current again."""
     if not _load(text):
         return text
+    text = _in_blocks(text)
     if current(text) == name:
         before = _noted(text, name)
         known = {str(one.get("name")) for one in _load(text).get("contexts") or ()}
@@ -136,6 +138,14 @@ def _noted(text: str, name: str) -> str:
                 if extension.get("name") == PREFIX:
                     return str((extension.get("extension") or {}).get(_PREVIOUS) or "")
     return ""
+
+
+def _in_blocks(text: str) -> str:
+    """A file that is one flow (JSON is one) written anew: there are no lines to keep."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if isinstance(root, yaml.MappingNode) and root.flow_style and root.value:
+        return yaml.safe_dump(_load(text), sort_keys=False, allow_unicode=True)
+    return text
 
 
 def _load(text: str) -> dict[str, Any]:

@@ -99,3 +99,9 @@ def test_the_context_has_every_file_that_the_dockerfile_copies(name: str) -> Non
     ]
     for word in (word for words in copied for word in words):
         assert word in files or (word == "*.whl" and any(file.endswith(".whl") for file in files)), word
+
+
+def test_the_registry_has_nothing_of_this_program_in_it() -> None:
+    context = contexts.of(contexts.REGISTRY, environ={})
+    assert set(context.files) == {"Dockerfile", contexts.CA_BUNDLE}
+    assert context.alias.startswith("flyte-sandbox/registry:")
