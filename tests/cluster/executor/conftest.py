@@ -99,14 +99,14 @@ class Engine:
         with self.lock:
             return [update for update in self.told if update.key == key]
 
-    def end_of(self, key: AttemptKey, timeout: float = 60.0) -> AttemptUpdate:
+    def end_of(self, key: AttemptKey, timeout: float = 120.0) -> AttemptUpdate:
         """How the attempt ended."""
         found: list[AttemptUpdate] = eventually(
             lambda: [update for update in self.of(key) if update.phase.is_terminal], timeout=timeout
         )
         return found[0]
 
-    def until(self, key: AttemptKey, phase: AttemptPhase, reason: str = "", timeout: float = 60.0) -> None:
+    def until(self, key: AttemptKey, phase: AttemptPhase, reason: str = "", timeout: float = 120.0) -> None:
         """Wait for a phase, with these words among its reason."""
         eventually(
             lambda: any(update.phase is phase and reason in update.reason for update in self.of(key)),

@@ -92,7 +92,7 @@ def test_inputs_are_files_and_files_are_outputs(pilots: Stage, engine: Engine) -
     pilots.executor(engine).start(double)
     assert engine.end_of(double.key, 120).phase is AttemptPhase.SUCCEEDED
     assert outputs(pilots, double).literals["y"].scalar.primitive.integer == 42
-    eventually(lambda: not pilots.pod(double), timeout=60)
+    eventually(lambda: not pilots.pod(double), timeout=120)
 
 
 def test_a_task_that_fails_is_not_waited_for(pilots: Stage, engine: Engine) -> None:
@@ -129,7 +129,7 @@ def test_outputs_are_taken_although_the_control_plane_was_away(pilots: Stage, en
     executor.start(slow)
     before.until(slow.key, AttemptPhase.RUNNING)
     executor.close()
-    eventually(lambda: _is_over(pilots, slow), timeout=60)
+    eventually(lambda: _is_over(pilots, slow), timeout=120)
     pilots.executor(engine).start(slow)
     assert engine.end_of(slow.key, 120).phase is AttemptPhase.SUCCEEDED
     assert outputs(pilots, slow).literals["y"].scalar.primitive.integer == 7

@@ -173,7 +173,7 @@ def quota(stage: Stage) -> dict[str, Any]:
     path = f"/api/v1/namespaces/{stage.namespace}/resourcequotas"
     body = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2", "requests.cpu": "2"}}}
     made = stage.client.create(path, body)
-    eventually(lambda: stage.client.get(f"{path}/few").get("status", {}).get("hard"), timeout=30)
+    eventually(lambda: stage.client.get(f"{path}/few").get("status", {}).get("hard"), timeout=90)
     return made
 
 

@@ -25,7 +25,7 @@ def test_a_task_runs_its_log_is_kept_and_its_pod_is_gone_after_its_time(stage: S
     kept = logs.kept_at("s3://bucket/logs", request.key)
     eventually(lambda: stage.objects.exists(kept))
     assert stage.objects.get(kept) == b"hello\n7\n"
-    eventually(lambda: not stage.pod(request), timeout=30)
+    eventually(lambda: not stage.pod(request), timeout=90)
     assert list(executor.remembered()) == []
 
 
@@ -35,14 +35,14 @@ def test_an_aborted_task_is_killed_and_leaves_its_log(stage: Stage, engine: Engi
     executor.start(request)
     engine.until(request.key, AttemptPhase.RUNNING)
     reader = logs.KubernetesLogs(stage.client, stage.objects, stage.settings, (Pod(),))
-    eventually(lambda: reader.read(request.key, 0, 100), timeout=10)
+    eventually(lambda: reader.read(request.key, 0, 100), timeout=60)
     piece = reader.read(request.key, -3, 100)
     assert piece is not None
     assert (piece.data, piece.offset, piece.size) == (b"un\n", 3, 6)
     executor.abort(request.key, "enough of it")
     end = engine.end_of(request.key)
     assert (end.phase, end.reason) == (AttemptPhase.ABORTED, "enough of it")
-    eventually(lambda: not stage.pod(request), timeout=30)
+    eventually(lambda: not stage.pod(request), timeout=90)
     kept = reader.read(request.key, 0, 100)
     assert kept is not None
     assert kept.data == b"begun\n"
@@ -61,7 +61,7 @@ def test_a_thousand_requests_to_start_the_same_attempt_are_one_pod(stage: Stage,
     ends = {update.phase for update in engine.of(request.key) if update.phase.is_terminal}
     assert ends == {AttemptPhase.SUCCEEDED}
     first.forget(request.key)
-    eventually(lambda: not stage.pod(request), timeout=30)
+    eventually(lambda: not stage.pod(request), timeout=90)
 
 
 def test_a_new_control_plane_finds_what_runs_and_what_ended_meanwhile(stage: Stage, engine: Engine) -> None:
@@ -72,7 +72,7 @@ def test_a_new_control_plane_finds_what_runs_and_what_ended_meanwhile(stage: Sta
         executor.start(request)
         before.until(request.key, AttemptPhase.RUNNING)
     executor.close()
-    eventually(lambda: stage.pod(ended)["status"]["phase"] == "Failed", timeout=30)
+    eventually(lambda: stage.pod(ended)["status"]["phase"] == "Failed", timeout=90)
     born = stage.pod(runs)["metadata"]["uid"]
     after = stage.executor(engine)
     assert set(after.remembered()) == {ended.key, runs.key}
@@ -104,7 +104,7 @@ def test_what_is_deleted_while_no_control_plane_runs_is_not_started_again(
         ErrorKind.SYSTEM,
         True,
     )
-    eventually(lambda: not stage.pod(request), timeout=60)
+    eventually(lambda: not stage.pod(request), timeout=120)
 
 
 def test_an_abort_by_a_new_control_plane_finds_the_pod(stage: Stage, engine: Engine) -> None:
@@ -116,7 +116,7 @@ def test_an_abort_by_a_new_control_plane_finds_the_pod(stage: Stage, engine: Eng
     executor.close()
     stage.executor(engine).abort(request.key, "its execution is over")
     assert engine.end_of(request.key).phase is AttemptPhase.ABORTED
-    eventually(lambda: not stage.pod(request), timeout=60)
+    eventually(lambda: not stage.pod(request), timeout=120)
 
 
 def test_the_primary_container_decides_and_what_is_beside_it_is_ended(stage: Stage, engine: Engine) -> None:
@@ -132,7 +132,7 @@ def test_the_primary_container_decides_and_what_is_beside_it_is_ended(stage: Sta
     request = stage.request_of(template)
     stage.executor(engine).start(request)
     assert engine.end_of(request.key).phase is AttemptPhase.SUCCEEDED
-    eventually(lambda: not stage.pod(request), timeout=60)
+    eventually(lambda: not stage.pod(request), timeout=120)
     kept = logs.kept_at("s3://bucket/logs", request.key)
     assert stage.objects.get(kept) == b"done\n"
 
@@ -144,4 +144,4 @@ def test_a_timeout_counts_from_the_start_of_the_container(stage: Stage, engine: 
     assert error is not None
     assert error.code == "TimeoutExpired"
     assert any(update.phase is AttemptPhase.RUNNING for update in engine.of(request.key))
-    eventually(lambda: not stage.pod(request), timeout=60)
+    eventually(lambda: not stage.pod(request), timeout=120)
