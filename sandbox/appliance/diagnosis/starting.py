@@ -14,6 +14,8 @@ _MISSING = re.compile(r"""(?P<kind>secret|configmap)s? \\?"(?P<name>[^"\\]+)\\?"
 _KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) (?P<name>\S+)")
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _MOUNTS = frozenset({"FailedMount", "FailedAttachVolume"})
+_LONGEST = 300
+"""Letters of a message that only Kubernetes' developers understand."""
 _NETWORK = frozenset({"FailedCreatePodSandBox", "NetworkNotReady"})
 
 
@@ -54,7 +56,13 @@ def _unmade(pod: Object, message: str) -> Trouble:
         kind = "Secret" if missing["kind"] == "secret" else "ConfigMap"
         cause = f"there is no {kind} {missing['name']} in {pod['metadata'].get('namespace')}"
         return Trouble(pod, what, cause, _how_to_set(pod, kind, missing["name"], "KEY"))
-    return Trouble(pod, "does not start", message, "Correct that in the task's pod template.")
+    where = f"--namespace {pod['metadata'].get('namespace')} {pod['metadata']['name']}"
+    remedy = f"Kubernetes tries again. If it stays so: `kubectl delete pod {where}`."
+    return Trouble(pod, "does not start", _short(message), remedy, shared=False)
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
 
 
 def _how_to_set(pod: Object, kind: str, name: str, key: str) -> str:
@@ -67,7 +75,7 @@ def _without_network(pod: Object, message: str) -> Trouble:
     return Trouble(
         pod,
         "does not start: it gets no network",
-        message[:500],
+        _short(message),
         "Start the sandbox again: `sandbox stop`, then `sandbox start`.",
     )
 

@@ -66,7 +66,7 @@ def _unbound(known: Facts, claim: Object) -> Trouble:
     missing = re.search(r'storageclass\S* "([^"]+)" not found', said)
     if missing:
         cause = f"there is no storage class {missing[1]!r}"
-        remedy = "Name one that there is (`kubectl get storageclass`): `--set storageClass=NAME`."
+        remedy = "Name one that there is (`kubectl get storageclass`): `--set storage.className=NAME`."
         return Trouble(claim, "is a claim without a volume", cause, remedy)
     cause = said or "nothing has made a volume for it"
     return Trouble(claim, "is a claim without a volume", cause, "See `kubectl get storageclass,pv`.")

@@ -274,3 +274,13 @@ def test_holes_in_what_kubernetes_says_are_borne() -> None:
     pods = [bare, {**bare, "status": conditions}, {**bare, "status": crashed}]
     known = Facts(recording.NOW, pods=pods, nodes=[{"metadata": {"name": "n"}}], quotas=[bare], claims=[bare])
     assert len(examination.examine(known)) == 3
+
+
+def test_a_container_that_cant_be_made_is_tried_again_by_kubernetes_itself() -> None:
+    known = recording.only("wants-secret")
+    state = known.pods[0]["status"]["containerStatuses"][0]["state"]["waiting"]
+    state |= {"reason": "CreateContainerError", "message": "failed to prepare subPath " + "x" * 1000}
+    found = recording.the_finding(known)
+    assert found.detail.startswith("wants-secret in p-diagnosis does not start: failed to prepare subPath")
+    assert len(found.detail) < 400
+    assert "kubectl delete pod --namespace p-diagnosis wants-secret" in found.remedy
