@@ -34,6 +34,7 @@ COMMANDS = {
     "deploy": Command("sandbox.cli.deploy", "Bring the control plane onto a Kubernetes cluster."),
     "undeploy": Command("sandbox.cli.undeploy", "Remove it from there."),
     "manifests": Command("sandbox.cli.manifests", "Show what a sandbox puts on Kubernetes."),
+    "images": Command("sandbox.cli.images", "List, save and load the images of sandboxes in containers."),
     "bundle": Command("sandbox.cli.bundle", "Write all that support needs into one archive."),
     "debug": Command("sandbox.cli.debug", "Look at the engine's decisions, and replay them."),
     "version": Command("sandbox.cli.version", "Show versions."),

@@ -34,6 +34,8 @@ def _known(spec: NodeSpec, options: StartOptions, images: Mapping[str, str]) -> 
     }
     if contexts.CONTROL_PLANE in images:
         known["images"] = {"controlPlane": images[contexts.CONTROL_PLANE]}
+    if contexts.REGISTRY in images:
+        known["registry"] = {"image": images[contexts.REGISTRY]}
     if options.env:
         known["tasks"] = {"env": dict(options.env)}
     if options.connectors.elsewhere:

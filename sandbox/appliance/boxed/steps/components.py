@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 
+from sandbox.appliance.boxed import valuing
 from sandbox.appliance.boxed.context import BoxedContext
-from sandbox.appliance.images import contexts, providing
+from sandbox.appliance.images import cache, contexts, providing
 from sandbox.appliance.images.nodes import NodeDocker
-from sandbox.appliance.state import home
 
 TITLE = "Images"
-CACHE = ".images"
-"""In the home of all sandboxes: archives, for nodes to come. No sandbox can be called so."""
 
 
 def execute(context: BoxedContext) -> str:
@@ -20,11 +18,11 @@ def execute(context: BoxedContext) -> str:
     docker = NodeDocker(context.engine, context.running_node())
     bundle = context.spec.ca_bundle
     done = []
-    for name in (contexts.CONTROL_PLANE, contexts.TASK):
+    values = valuing.values(context.spec, context.options, {})
+    registry = (contexts.REGISTRY,) if values.registry.enabled else ()
+    for name in (contexts.CONTROL_PLANE, contexts.TASK, *registry):
         wanted = contexts.of(name, ca_bundle=bundle.read_bytes() if bundle else b"")
-        provided = providing.provide(
-            docker, wanted, cache=home() / CACHE, printed=_Teller(context, name)
-        )
+        provided = providing.provide(docker, wanted, cache=cache.folder(), printed=_Teller(context, name))
         context.images[name] = provided.reference
         done.append(f"{name} {provided.how}")
     context.deadline += time.monotonic() - began
