@@ -15,11 +15,13 @@ PACKAGE := $(CURDIR)/$(VENV)/flyte-package.tgz
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help quickstart test lint bench histories lock wheel clean install install-dev
+.PHONY: help quickstart test test-cluster test-k3s lint bench histories lock wheel clean install install-dev
 
 help:
 	@echo "make quickstart   install, start, and run the four-task example"
 	@echo "make test         lint, types, import contracts, all tests"
+	@echo "make test-cluster the tests on a real Kubernetes in Docker; builds its node first, if need be"
+	@echo "make test-k3s     the same on k3s; needs an image registry"
 	@echo "make bench        measure the budgets"
 	@echo "make histories    record new stories of the engine; show and accept what a change does to old ones"
 	@echo "make lint         ruff, mypy --strict, import-linter"
@@ -36,6 +38,12 @@ quickstart: $(VENV)/.runtime
 
 test: lint
 	$(BIN)/pytest
+
+test-cluster: $(VENV)/.dev
+	$(BIN)/pytest tests/cluster
+
+test-k3s: $(VENV)/.dev
+	$(BIN)/pytest tests/cluster --distribution k3s
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check sandbox tests
