@@ -7,6 +7,20 @@ what a test sees of either. Of all rooms only this one uses flytekit, which its 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from sandbox.testing.running import FlyteSandbox
 
-__all__ = ["FlyteSandbox"]
+if TYPE_CHECKING:
+    from sandbox.testing.containers import SandboxContainer
+
+__all__ = ["FlyteSandbox", "SandboxContainer"]
+
+
+def __getattr__(name: str) -> Any:
+    """`SandboxContainer`, for those who have testcontainers."""
+    if name == "SandboxContainer":
+        from sandbox.testing.containers import SandboxContainer  # noqa: PLC0415 - brings Docker
+
+        return SandboxContainer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

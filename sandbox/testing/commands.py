@@ -17,13 +17,16 @@ _FOREIGN = ("FLYTE", "_F_", "SANDBOX_")
 """Variables of these prefixes speak of another sandbox, or of a task."""
 
 
-def environ(home: Path) -> dict[str, str]:
-    """The environment for commands on the sandboxes that are kept in `home`."""
+def environ(home: Path | None) -> dict[str, str]:
+    """The environment for commands on the sandboxes that are kept in `home`; None: in the user's own place,
+    which also has the images that were made once."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    place = str(home) if home is not None else os.environ.get("SANDBOX_HOME")
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     root = str(Path(sandbox.__file__).resolve().parent.parent)
     path = [root, *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | {"SANDBOX_HOME": str(home), "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(path)}
+    kept |= {"SANDBOX_HOME": place} if place else {}
+    return kept | {"NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(path)}
 
 
 def run(*words: str, environ: Mapping[str, str], timeout: float | None = None) -> str:

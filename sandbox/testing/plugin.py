@@ -63,6 +63,12 @@ def flyte_sandbox(
     if profile not in PROFILES:
         raise pytest.UsageError(f"flyte_sandbox_profile is {profile!r}, not one of {', '.join(PROFILES)}")
     source = request.config.getoption("--flyte-sandbox-source")
+    if profile != "embedded":
+        from sandbox.testing.containers import SandboxContainer  # noqa: PLC0415 - as below
+
+        with SandboxContainer(profile, source=source, options=flyte_sandbox_options) as container:
+            yield container.flyte
+        return
     folder = tmp_path_factory.mktemp("flyte-sandbox")
     from sandbox.testing import embedded  # noqa: PLC0415 - only who asks for a sandbox imports one
 

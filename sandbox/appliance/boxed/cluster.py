@@ -32,7 +32,8 @@ class BoxedCluster:
                     "the node's kubeconfig can't be used", str(exc), "Start the sandbox again."
                 ) from exc
         self.server = connection.server
-        self._client = Client(connection)
+        self.client = Client(connection)
+        """What asks: raises the errors of `executors.kubernetes`."""
 
     def ask(
         self,
@@ -46,15 +47,15 @@ class BoxedCluster:
         """See `sandbox.appliance.manifests.cluster.Cluster`."""
         with self._errors():
             if method == "GET":
-                return self._client.get(path, query)
+                return self.client.get(path, query)
             if method == "POST":
-                return self._client.create(path, body or {}, query)
+                return self.client.create(path, body or {}, query)
             if method == "PATCH":
-                return self._client.patch(path, body, content_type, query)
+                return self.client.patch(path, body, content_type, query)
             if method == "PUT":
-                return self._client.replace(path, body or {})
+                return self.client.replace(path, body or {})
             if method == "DELETE":
-                return self._client.delete(path, {"propagationPolicy": "Background", **(body or {})})
+                return self.client.delete(path, {"propagationPolicy": "Background", **(body or {})})
         raise ValueError(f"no method: {method}")
 
     def text(self, path: str, *, query: Mapping[str, str] | None = None) -> str:
@@ -67,13 +68,13 @@ class BoxedCluster:
         self, path: str, *, query: Mapping[str, str] | None = None, read_timeout: float = 60.0
     ) -> Iterator[Iterator[bytes]]:
         """An answer as it comes."""
-        with self._errors(), self._client.open(path, query, read_timeout=read_timeout) as pieces:
+        with self._errors(), self.client.open(path, query, read_timeout=read_timeout) as pieces:
             yield pieces
 
     def items(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """All objects of a list."""
         with self._errors():
-            return [item for page in self._client.list(path, query) for item in page.get("items") or ()]
+            return [item for page in self.client.list(path, query) for item in page.get("items") or ()]
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -11,10 +11,12 @@ from sandbox.cli.secret import names
 
 @click.command("delete")
 @names.argument
+@names.project
+@names.domain
 @options.name
 @options.verbose
-def command(words: tuple[str, ...], name: str) -> None:
+def command(words: tuple[str, ...], project: str | None, domain: str | None, name: str) -> None:
     """Delete a secret. Attempts that run have it already."""
     secret = names.parse(words)
-    secrets.delete(name, secret)
+    secrets.delete(name, secret, names.namespace(project, domain))
     click.echo(f"Deleted the secret {secrets.describe(secret)}.")

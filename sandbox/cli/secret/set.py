@@ -21,9 +21,18 @@ from sandbox.cli.secret import names
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file whose bytes are the value.",
 )
+@names.project
+@names.domain
 @options.name
 @options.verbose
-def command(words: tuple[str, ...], value: str | None, file: Path | None, name: str) -> None:
+def command(
+    words: tuple[str, ...],
+    value: str | None,
+    file: Path | None,
+    project: str | None,
+    domain: str | None,
+    name: str,
+) -> None:
     """Set a secret, in place of its former value.
 
     Without --value and --from-file it is asked for, or read from what is piped in. A task gets it that has
@@ -32,8 +41,9 @@ def command(words: tuple[str, ...], value: str | None, file: Path | None, name: 
     if value is not None and file is not None:
         raise click.UsageError("--value and --from-file exclude each other")
     secret = names.parse(words)
-    secrets.put(name, secret, _content(value, file))
-    click.echo(f"Set the secret {secrets.describe(secret)}.")
+    places = secrets.put(name, secret, _content(value, file), names.namespace(project, domain))
+    where = f" in {', '.join(places)}" if places else ""
+    click.echo(f"Set the secret {secrets.describe(secret)}{where}.")
 
 
 def _content(value: str | None, file: Path | None) -> bytes:
