@@ -36,7 +36,7 @@ _ENDING = 120.0
 """Seconds that a teardown may take."""
 
 
-class SandboxContainer(DockerContainer):  # type: ignore[misc]  # testcontainers has no types
+class SandboxContainer(DockerContainer):
     """A sandbox of the profile `sandbox` or `demo`, on free ports, gone at the end."""
 
     def __init__(
