@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.backends import Backend, Opener, embedded
+from tests.conformance.backends import Backend, Opener, embedded, pods
 from tests.conformance.side_by_side import SideBySide, is_case, lacks
 
-BACKENDS: dict[str, Opener] = {"embedded": embedded.opened}
+BACKENDS: dict[str, Opener] = {"embedded": embedded.opened, "pods": pods.opened}
 PROJECTS = Path(__file__).with_name("projects")
 _HERE = Path(__file__).parent
 
