@@ -27,6 +27,8 @@ OBJECT_STORE = "object-store"
 TASK = "task"
 REGISTRY = "registry"
 NAMES = (CONTROL_PLANE, OBJECT_STORE, TASK, REGISTRY)
+_NOT_IN_PODS = frozenset(("docker", "kubernetes", "rich", "uv"))
+"""What only the command line needs, of the requirements of this program."""
 _ROOTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     CONTROL_PLANE: ("runtime.txt", ()),
     OBJECT_STORE: ("runtime.txt", ("nanio",)),
@@ -86,7 +88,10 @@ def of(
     if name in _ROOTS:
         lock, roots = _ROOTS[name]
         locked = (assets.requirements() / lock).read_text("utf-8")
-        files["requirements.txt"] = (locks.closure(locked, roots) if roots else locked).encode()
+        needed = roots or locks.direct(locked) - _NOT_IN_PODS
+        files["requirements.txt"] = locks.closure(locked, needed).encode()
+        files["install.sh"] = (assets.images() / "install.sh").read_bytes()
+        files["installer.txt"] = locks.closure(locked, ["uv"]).encode()
     if name in _WITH_PROGRAM:
         files[wheels.file_name()] = wheels.pack()
     digest = hashlib.sha256(python_image.encode())

