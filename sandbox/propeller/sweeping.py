@@ -22,6 +22,7 @@ _REASON = "its execution is over"
 _AT_ONCE = 500
 """Attempts asked about in one query."""
 _RETRY_SECONDS = 1.0
+_STOP_SECONDS = 2.0
 _ROUNDS = 5
 _ROUND_SECONDS = 6.0
 """Executors take their time to remove what they forgot."""
@@ -51,7 +52,8 @@ class Sweeper:
         """Leave the rest for the next time."""
         self._stopping.set()
         self._wanted.set()
-        self._thread.join()
+        # An executor that can't say what it remembers, for its cluster is away, must hold no stop up.
+        self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         self._stopping.wait(self._delay)

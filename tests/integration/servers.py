@@ -152,6 +152,12 @@ class NanioServer:
     """Over HTTP."""
     directory: DirectoryObjectStore
     """The directory that it serves."""
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End it: only for one of the test's own."""
+        self.process.terminate()
+        self.process.wait(timeout=10)
 
 
 @contextmanager
@@ -173,7 +179,7 @@ def nanio() -> Iterator[NanioServer]:
         eventually(lambda: _speaks_http(settings.endpoint), timeout=30)
         objects = S3ObjectStore(settings)
         objects.ensure_bucket(BUCKET)
-        yield NanioServer(settings, root, objects, DirectoryObjectStore(root))
+        yield NanioServer(settings, root, objects, DirectoryObjectStore(root), process)
     finally:
         process.terminate()
         process.wait(timeout=10)

@@ -111,7 +111,7 @@ def cluster_templates(values: Values) -> dict[str, str]:
 def _cluster_resource_defaults(values: Values) -> dict[str, str]:
     """What built-in templates use; attributes of projects and domains win over it."""
     resources = values.cluster_resources
-    found = {"serviceAccount": values.tasks.service_account}
+    found = {"serviceAccount": values.tasks.service_account, "projectQuotaTasks": ""}
     for prefix, amounts in (
         ("projectQuota", resources.quota),
         ("defaultRequest", resources.task_requests),

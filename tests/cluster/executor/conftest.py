@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import uuid
@@ -19,7 +18,7 @@ from flyteidl.core import literals_pb2, tasks_pb2
 from sandbox.appliance.images import contexts, providing
 from sandbox.appliance.images.nodes import NodeDocker
 from sandbox.executors.api import AttemptPhase, AttemptUpdate, TaskRequest
-from sandbox.executors.kubernetes import connections, errors
+from sandbox.executors.kubernetes import errors
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.executor import KubernetesExecutor
 from sandbox.executors.kubernetes.settings import KubernetesSettings
@@ -30,20 +29,6 @@ from tests.waiting import eventually
 
 IMAGE = PYTHON
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-
-
-@pytest.fixture(scope="session")
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Speaks to the API server as an administrator."""
-    given = os.environ.get("SANDBOX_TEST_KUBECONFIG")
-    path = Path(given) if given else tmp_path_factory.mktemp("kube") / "config"
-    if not given:
-        # Late: with a cluster of one's own, none is started.
-        cluster: Cluster = request.getfixturevalue("cluster")
-        path.write_text(json.dumps(cluster.kubeconfig()), encoding="utf-8")
-    found = Client(connections.by_kubeconfig(path, None, os.environ))
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="session")
