@@ -74,6 +74,7 @@ def _api_server() -> Component:
 
 
 def _controller_manager() -> Component:
+    """All controllers share one identity: accounts of their own would cost ten seconds of each start."""
     command = [
         "kube-controller-manager",
         f"--kubeconfig={pki.kubeconfig('controller-manager')}",
@@ -81,7 +82,9 @@ def _controller_manager() -> Component:
         f"--root-ca-file={pki.CA}",
         f"--cluster-signing-cert-file={pki.CA}",
         f"--cluster-signing-key-file={pki.CA_KEY}",
-        "--use-service-account-credentials",
+        "--kube-api-qps=100",
+        "--kube-api-burst=200",
+        "--node-monitor-period=2s",
         f"--cluster-cidr={PODS}",
         "--controllers=*,-cloud-node-lifecycle,-nodeipam,-route,-service",
         "--leader-elect=false",

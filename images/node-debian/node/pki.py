@@ -19,7 +19,7 @@ _DAYS = "3650"
 ADMIN = "admin"
 _COMPONENTS = {
     ADMIN: ("system:masters", "kubernetes-admin"),
-    "controller-manager": ("", "system:kube-controller-manager"),
+    "controller-manager": ("system:masters", "system:kube-controller-manager"),
     "scheduler": ("", "system:kube-scheduler"),
     "proxy": ("", "system:kube-proxy"),
     "kubelet-client": ("system:masters", "kube-apiserver-kubelet-client"),
