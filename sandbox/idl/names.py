@@ -95,6 +95,13 @@ def unique_task_name(
     return fixed_length([execution_name, unique_node, str(attempt)], max_length)
 
 
+def unique_task_names(execution_name: str, unique_node: UniqueNodeId, attempt: int) -> tuple[str, ...]:
+    """All names that an attempt may have, of whatever type its task is; usually one."""
+    types = ("", *_MAX_TASK_NAME_LENGTHS)
+    found = (unique_task_name(execution_name, unique_node, attempt, task_type=word) for word in types)
+    return tuple(dict.fromkeys(found))
+
+
 def generated_execution_name(random: random.Random) -> str:
     """A name for an execution that was created without one: `a` and 19 random letters or digits."""
     return "a" + "".join(random.choices(_GENERATED_ALPHABET, k=_GENERATED_LENGTH))

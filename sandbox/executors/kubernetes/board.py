@@ -243,8 +243,8 @@ class Board:
             self._tell(record, verdicts.Verdict(AttemptPhase.FAILED, error=passed[0]), now)
         elif verdict.to_end:
             record.to_end = True
-        elif _is_being_deleted(record.seen):
-            self._tell(record, verdicts.gone(), now)
+        elif record.seen is not None and _is_being_deleted(record.seen):
+            self._tell(record, verdicts.gone(record.seen), now)
         else:
             self._tell(record, verdict, now)
             if verdict.look_again is not None:
@@ -355,7 +355,7 @@ class Board:
                 # What was beside the task is over too; whether it did its work, the outputs tell.
                 self._tell(record, verdicts.Verdict(AttemptPhase.SUCCEEDED), now)
             else:
-                self._tell(record, verdicts.gone(), now)
+                self._tell(record, verdicts.gone(found), now)
         self._next(record, now)
 
     def _aborted(self, record: Record, now: datetime) -> None:

@@ -6,6 +6,7 @@ middle costs all that is before it; what is kept is read whole, too. Both are bo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,7 @@ from sandbox.executors.kubernetes import errors, ownership
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.kinds import Kind, Printer
 from sandbox.executors.kubernetes.settings import KubernetesSettings
+from sandbox.idl import names
 from sandbox.idl.identifiers import AttemptKey
 
 _MOST = 64 * 1024 * 1024
@@ -100,18 +102,15 @@ class KubernetesLogs:
     def _live(self, key: AttemptKey) -> bytes | None:
         execution = key.execution
         namespace = self._settings.namespace.format(project=execution.project, domain=execution.domain)
-        wanted = f"{ownership.selector(self._settings)},{ownership.ATTEMPT_LABEL}={key.attempt}"
-        name = ownership.label_value(execution.name)
-        for kind in self._kinds:
-            query = {"labelSelector": f"{wanted},execution-id={name}"}
+        called = names.unique_task_names(execution.name, key.node, key.attempt)
+        for kind, name in itertools.product(self._kinds, called):
             try:
-                items = self._client.get(kind.api.objects(namespace), query)["items"]
-            except errors.NotFound:  # this kind, or the namespace, isn't there
+                found = self._client.get(kind.api.object(namespace, name))
+            except errors.NotFound:  # or this kind isn't there at all
                 continue
-            printers = [kind.printer(found) for found in items if ownership.key_of(found) == key]
-            for printer in printers:
-                if printer is not None:
-                    return self._whole(namespace, printer)
+            printer = kind.printer(found) if ownership.key_of(found) == key else None
+            if printer is not None:
+                return self._whole(namespace, printer)
         return None
 
     def _whole(self, namespace: str, printer: Printer) -> bytes | None:

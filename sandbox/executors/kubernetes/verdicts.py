@@ -24,6 +24,8 @@ _KILLED = (137, 247)
 """Exit codes of a container that got SIGKILL."""
 _NODE_GONE = frozenset({"Shutdown", "Terminated", "NodeShutdown", "NodeLost", "Evicted", "Preempting"})
 """Reasons of a failed pod that tell of its node, not of the task."""
+_DISRUPTED = "DisruptionTarget"
+"""The condition that says who deletes a pod, and why (Kubernetes 1.26 and later)."""
 _STARTING = frozenset({"", "ErrImagePull", "ContainerCreating", "PodInitializing"})
 _HEALING = {
     "ImagePullBackOff": True,
@@ -68,9 +70,18 @@ def of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> V
     return replace(verdict, to_end=True) if verdict.phase.is_terminal else verdict
 
 
-def gone(reason: str = "") -> Verdict:
-    """The pod was deleted by someone else."""
-    message = reason or "the pod was deleted from outside before its task was over"
+def gone(found: Mapping[str, Any]) -> Verdict:
+    """The object was deleted by someone else; this is how it was last."""
+    metadata, status = found.get("metadata") or {}, found.get("status") or {}
+    words = f"{metadata.get('namespace')}/{metadata.get('name')} was deleted before its task was over"
+    node = (found.get("spec") or {}).get("nodeName")
+    said = [
+        f"{one.get('reason', '')}: {one.get('message', '')}"
+        for one in (status, *(status.get("conditions") or ()))
+        if one is status or (one.get("type") == _DISRUPTED and one.get("status") == "True")
+    ]
+    reasons = [text for text in said if text != ": "]
+    message = "; ".join([f"{words} (it was on the node {node})" if node else words, *reasons])
     error = AttemptError("ResourceDeletedExternally", message, ErrorKind.SYSTEM, recoverable=True)
     return Verdict(AttemptPhase.FAILED, error=error)
 

@@ -311,7 +311,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, min_size=10, max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_happens_every_attempt_runs_at_most_once_ends_and_leaves_nothing(
     story: list[tuple[str, int]],
 ) -> None:

@@ -102,10 +102,31 @@ def test_a_pod_that_nobody_looked_at_yet_is_queued() -> None:
     assert verdict({}).phase is AttemptPhase.QUEUED
 
 
-def test_a_pod_deleted_by_others_is_a_system_error() -> None:
-    error = verdicts.gone().error
+def test_a_pod_deleted_by_others_is_a_system_error_that_says_what_is_known() -> None:
+    disruption = {"type": "DisruptionTarget", "status": "True", "reason": "Preempted", "message": "by x"}
+    found = {
+        "metadata": {"namespace": "ns", "name": "p"},
+        "spec": {"nodeName": "n1"},
+        "status": {"reason": "NodeLost", "message": "it is gone", "conditions": [disruption]},
+    }
+    error = verdicts.gone(found).error
     assert error is not None
-    assert (error.code, error.kind) == ("ResourceDeletedExternally", ErrorKind.SYSTEM)
+    assert (error.code, error.kind, error.recoverable) == (
+        "ResourceDeletedExternally",
+        ErrorKind.SYSTEM,
+        True,
+    )
+    assert error.message == (
+        "ns/p was deleted before its task was over (it was on the node n1); NodeLost: it is gone; "
+        "Preempted: by x"
+    )
+
+
+def test_what_is_beside_the_primary_container_does_not_decide() -> None:
+    beside = {"phase": "Failed", "containerStatuses": [ended(0, "Completed"), ended(1, name="side")]}
+    assert verdict(beside).phase is AttemptPhase.SUCCEEDED
+    running = {"phase": "Running", "containerStatuses": [ended(0, "Completed")]}
+    assert (verdict(running).phase, verdict(running).to_end) == (AttemptPhase.SUCCEEDED, True)
 
 
 @pytest.mark.parametrize("code", [400, 422])
