@@ -75,13 +75,22 @@ def _storage(cluster: Cluster, objects: Iterable[Object]) -> Iterator[str]:
     }
     there = ", ".join(classes) or "none"
     for name in sorted({found["spec"].get("storageClassName", "") for found in claims}):
-        if name and name not in classes:
+        if name and name not in classes and name not in _made_by_hand(cluster):
             yield f"There is no StorageClass {name} (there are: {there}): see storage.className."
         elif not name and not any(classes.values()):
             yield (
                 f"No StorageClass is the default (there are: {there}): set storage.className, or use an "
                 "external PostgreSQL and S3."
             )
+
+
+def _made_by_hand(cluster: Cluster) -> set[str]:
+    """Classes that only volumes have: somebody made these for whoever names the class."""
+    try:
+        found = cluster.ask("GET", "/api/v1/persistentvolumes").get("items", ())
+    except Refused:
+        return set()  # who may not see them can't know
+    return {str(volume["spec"].get("storageClassName", "")) for volume in found}
 
 
 def _secrets(cluster: Cluster, values: Values) -> Iterator[str]:

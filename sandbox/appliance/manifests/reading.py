@@ -144,13 +144,14 @@ def check(values: Values) -> None:
         )
 
 
-def _dataclass(kind: type, given: Any, path: str) -> Any:
+def _dataclass(kind: type, given: Any, path: str, base: Any = None) -> Any:
+    """`base`: what holds where nothing is given; None: the fields' own defaults."""
     if isinstance(given, _Written):
         given = given.meant()
     if not isinstance(given, Mapping):
         raise ValuesInvalid(f"{path} must be a map", f"it is {given!r}", _HELP)
     hints = typing.get_type_hints(kind)
-    fields = {camel(field.name): field.name for field in dataclasses.fields(kind)}
+    fields = {camel(field.name): field for field in dataclasses.fields(kind)}
     found = {}
     for name, value in given.items():
         where = f"{path}.{name}" if path else str(name)
@@ -162,13 +163,21 @@ def _dataclass(kind: type, given: Any, path: str) -> Any:
                 "",
                 f"Did you mean {parent + close[0]!r}?" if close else _HELP,
             )
-        found[fields[name]] = _value(hints[fields[name]], value, where)
-    return kind(**found)
+        field = fields[name]
+        below = getattr(base, field.name) if base is not None else _default(field)
+        found[field.name] = _value(hints[field.name], value, where, below)
+    return kind(**found) if base is None else dataclasses.replace(base, **found)
 
 
-def _value(hint: Any, value: Any, path: str) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
+def _value(hint: Any, value: Any, path: str, base: Any = None) -> Any:
     if dataclasses.is_dataclass(hint):
-        return _dataclass(typing.cast(type, hint), value, path)
+        return _dataclass(typing.cast(type, hint), value, path, base)
     if isinstance(value, _Written) and hint is not str:
         value = value.meant()
     if hint is str:

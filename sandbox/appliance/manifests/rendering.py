@@ -63,6 +63,7 @@ def render(values: Values, versions: ApiVersions = CURRENT) -> Manifests:
         cluster_templates=configuration.cluster_templates(values),
         settings=configuration,
         checksum=_checksum(values, config),
+        credentials=_digest(_credentials(values)),
         migration=_digest([_checksum(values, config), dataclasses.asdict(values.migrate), _images(values)]),
         version=sandbox.__version__,
         part_of=PART_OF,
@@ -92,13 +93,15 @@ def _checksum(values: Values, config: Mapping[str, Any]) -> str:
     return _digest(
         [
             config,
-            values.database_url,
-            values.object_store.access_key,
-            values.object_store.secret_key,
+            _credentials(values),
             values.ca_bundle,
             configuration.cluster_templates(values),
         ]
     )
+
+
+def _credentials(values: Values) -> list[str]:
+    return [values.database_url, values.object_store.access_key, values.object_store.secret_key]
 
 
 def _images(values: Values) -> list[Any]:

@@ -38,6 +38,8 @@ class Cluster:
             return {"status": {"allowed": f"{asked['verb']} {asked['resource']}" not in self.forbidden}}
         if path.endswith("/storageclasses"):
             return {"items": list(self.classes)}
+        if path.endswith("/persistentvolumes"):
+            return {"items": [{"spec": {"storageClassName": "by-hand"}}]}
         if "/secrets/" in path:
             name = path.rpartition("/")[2]
             if name not in self.secrets:
@@ -78,6 +80,7 @@ def test_volumes_need_a_class_that_is_there() -> None:
     with pytest.raises(ClusterUnfit, match=r"no StorageClass fast \(there are: standard\)"):
         check(Cluster(), "storage.className=fast")
     assert check(Cluster(), "storage.className=standard")
+    assert check(Cluster(), "storage.className=by-hand")
 
 
 def test_who_brings_database_and_objects_needs_no_class() -> None:

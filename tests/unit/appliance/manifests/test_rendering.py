@@ -228,10 +228,13 @@ def test_pods_are_replaced_when_what_they_read_changes_and_only_then() -> None:
 
     before = templates()
     assert templates("registry.size=30Gi") == before
-    for flag in ("objectStore.secretKey=new", "tasks.env.A=b", "clusterResources.templates.x=y"):
+    for flag in ("tasks.env.A=b", "clusterResources.templates.x=y"):
         after = templates(flag)
         assert after["Deployment flyteadmin"] != before["Deployment flyteadmin"], flag
         assert after["StatefulSet postgres"] == before["StatefulSet postgres"], flag
+        assert after["Deployment minio"] == before["Deployment minio"], flag
+    after = templates("postgres.password=another")
+    assert [title for title in after if after[title] == before[title]] == ["Deployment docker-registry"]
 
 
 def test_budgets_are_of_the_version_that_the_cluster_has() -> None:

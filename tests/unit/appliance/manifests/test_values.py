@@ -20,6 +20,14 @@ def test_flags_win_over_files_and_files_over_defaults(tmp_path: Path) -> None:
     assert values.postgres.database == "flyte"
 
 
+def test_what_is_not_said_of_a_component_stays_as_it_is_for_that_component() -> None:
+    before = reading.values("sandbox")
+    after = reading.values("sandbox", flags=["flyteadmin={replicas: 2}", "postgres.resources.limits.cpu=1"])
+    assert after.flyteadmin.replicas == 2
+    assert after.flyteadmin.resources == before.flyteadmin.resources != before.datacatalog.resources
+    assert after.postgres.resources.limits.memory == before.postgres.resources.limits.memory
+
+
 def test_a_flag_means_what_its_field_is() -> None:
     values = reading.values(
         "sandbox",
