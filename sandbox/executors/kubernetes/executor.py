@@ -192,6 +192,8 @@ class KubernetesExecutor:
         except Exception as exc:  # The worker has to live: whatever it is, it may be better next time.
             _LOG.exception("can't %s %s", order.job.value, order.key)
             outcome = Later(f"{type(exc).__name__}: {exc}", doubtful=True)
+        if isinstance(outcome, Later):
+            _LOG.info("can't %s %s (yet): %s", order.job.value, order.key, outcome.reason)
         self._mailbox.put(lambda now: self._board.finished(order, outcome, now))
 
     def _try_create(self, order: Order) -> Outcome:

@@ -106,7 +106,7 @@ class KubernetesLogs:
         for kind, name in itertools.product(self._kinds, called):
             try:
                 found = self._client.get(kind.api.object(namespace, name))
-            except errors.NotFound:  # or this kind isn't there at all
+            except errors.Refused:  # it isn't there, or nobody here may look at this kind
                 continue
             printer = kind.printer(found) if ownership.key_of(found) == key else None
             if printer is not None:

@@ -57,6 +57,19 @@ class Verdict:
 
 def of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> Verdict:
     """What the pod says about its attempt."""
+    verdict = _of(pod, now, settings)
+    if verdict.error is None or verdict.error.code != _OOM_KILLED:
+        return verdict
+    limits = [
+        f"[{one.get('name')}] may use {one['resources']['limits']['memory']} of memory."
+        for one in (pod.get("spec") or {}).get("containers") or ()
+        if ((one.get("resources") or {}).get("limits") or {}).get("memory")
+    ]
+    message = "\n".join([verdict.error.message, *limits])
+    return replace(verdict, error=replace(verdict.error, message=message))
+
+
+def _of(pod: Mapping[str, Any], now: datetime, settings: KubernetesSettings) -> Verdict:
     status = pod.get("status") or {}
     match status.get("phase"):
         case "Succeeded":

@@ -10,7 +10,7 @@ from flyteidl.core import tasks_pb2
 from google.protobuf import json_format
 
 from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind
-from tests.stage.executor.conftest import IMAGE, Engine, Stage
+from tests.cluster.executor.conftest import IMAGE, Engine, Stage
 from tests.waiting import eventually
 
 
@@ -51,6 +51,7 @@ def test_too_much_memory_is_the_users(stage: Stage, engine: Engine) -> None:
     eat = "x = bytearray(200_000_000); print(len(x))"
     error = failure(stage, engine, container("python", "-c", eat, memory="40Mi"))
     assert (error.code, error.kind) == ("OOMKilled", ErrorKind.USER)
+    assert "may use 40Mi of memory" in error.message
 
 
 def test_a_kill_is_the_systems(stage: Stage, engine: Engine) -> None:

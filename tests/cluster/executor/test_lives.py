@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from sandbox.executors.api import AttemptPhase, ErrorKind
 from sandbox.executors.kubernetes import logs
 from sandbox.executors.kubernetes.kinds import Pod
-from tests.stage.executor.conftest import IMAGE, Engine, Stage
+from tests.cluster.executor.conftest import IMAGE, Engine, Stage
 from tests.waiting import eventually
 
 
