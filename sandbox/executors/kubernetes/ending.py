@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from sandbox.copilot import errors as copilot_errors
 from sandbox.executors.kubernetes import errors, logs, ownership
 from sandbox.executors.kubernetes.client import JSON_PATCH, Client
+from sandbox.executors.kubernetes.kinds import Printer
 from sandbox.executors.kubernetes.records import Done, Later, Object, Order, Outcome
 from sandbox.executors.kubernetes.settings import KubernetesSettings
 
@@ -36,17 +36,28 @@ def keep_log(client: Client, objects: Uploads | None, order: Order, settings: Ku
     namespace = str(order.found["metadata"]["namespace"])
     with tempfile.TemporaryDirectory(prefix="flyte-log-") as folder:
         path = Path(folder) / "log"
-        with path.open("wb") as file, suppress(errors.KubernetesError):  # what there is, is kept
-            for piece in logs.read(client, namespace, printer, read_timeout=_LOG_SECONDS):
-                file.write(piece)
+        trouble = _copy(client, namespace, printer, path)
         if not path.stat().st_size:
-            return Done()
+            return Later(f"the log can't be read: {trouble}") if trouble else Done()
         try:
             with copilot_errors.of_store():
                 objects.upload(path, logs.kept_at(settings.logs_prefix, order.key))
         except copilot_errors.CopilotError as exc:
             return Later(f"the log can't be kept: {exc}")
     return Done()
+
+
+def _copy(client: Client, namespace: str, printer: Printer, path: Path) -> str:
+    """As much of the log as can be read; why that may be too little."""
+    with path.open("wb") as file:
+        try:
+            for piece in logs.read(client, namespace, printer, read_timeout=_LOG_SECONDS):
+                file.write(piece)
+        except errors.TryAgain as exc:
+            return str(exc)
+        except errors.Refused:  # the container printed nothing, or is gone
+            return ""
+    return ""
 
 
 def delete(client: Client, order: Order, settings: KubernetesSettings) -> Outcome:
