@@ -24,6 +24,7 @@ def of(config: ServerConfig) -> KubernetesConfig:
 
 def pods(config: ServerConfig) -> KubernetesSettings:
     """What the executor of pods is told."""
+    from sandbox.executors.kubernetes.plugins.settings import PluginSettings  # noqa: PLC0415
     from sandbox.executors.kubernetes.settings import KubernetesSettings  # noqa: PLC0415
 
     chosen = of(config).pods
@@ -40,6 +41,7 @@ def pods(config: ServerConfig) -> KubernetesSettings:
         image_pull_grace=timedelta(seconds=chosen.image_pull_grace),
         create_grace=timedelta(seconds=chosen.create_grace),
         keep_finished=timedelta(seconds=chosen.keep),
+        plugins=PluginSettings.from_json(chosen.plugins),
         log_url_prefix=f"http://{config.edge.address}/logs",
         logs_prefix=f"{config.metadata_prefix}/logs",
     )

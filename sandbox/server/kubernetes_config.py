@@ -47,6 +47,8 @@ class PodsConfig:
     """Seconds that a container may fail to be created before the attempt fails."""
     keep: float = 3600.0
     """Seconds that pods are kept after their end."""
+    plugins: dict[str, Any] = field(default_factory=dict)
+    """Of custom resources: `{"operatorGrace": 300, "spark": {"historyServer": …}, "ray": {…}}`."""
 
 
 @dataclass(frozen=True, slots=True)

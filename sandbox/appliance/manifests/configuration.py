@@ -80,6 +80,7 @@ def _kubernetes(values: Values) -> KubernetesConfig:
             tolerations=[dict(each) for each in tasks.tolerations],
             interruptible_tolerations=[dict(each) for each in tasks.interruptible_tolerations],
             interruptible_node_selector=dict(tasks.interruptible_node_selector),
+            plugins=dict(tasks.plugins),
         ),
         webhook=WebhookConfig(configuration=cluster_name(values, "flyte-pod-webhook")),
         cluster_resources=ClusterResourcesConfig(

@@ -210,6 +210,9 @@ class Tasks:
     interruptible_tolerations: tuple[Mapping[str, Any], ...] = ()
     interruptible_node_selector: Mapping[str, str] = field(default_factory=dict)
     gpu_resource: str = "nvidia.com/gpu"
+    plugins: Mapping[str, Any] = field(default_factory=dict)
+    """Of custom resources, as `sandbox.executors.kubernetes.plugins.settings` has them: `operatorGrace`
+    (seconds), `spark.historyServer`, `ray.serviceType`."""
 
 
 @dataclass(frozen=True, slots=True)

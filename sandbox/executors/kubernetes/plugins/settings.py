@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
+
+_HUMP = re.compile(r"[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +51,20 @@ class PluginSettings:
 
     operator_grace: timedelta = timedelta(minutes=5)
     """How long an operator may leave a resource without any status before the attempt fails."""
-    spark: SparkSettings = SparkSettings()
-    ray: RaySettings = RaySettings()
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    ray: RaySettings = field(default_factory=RaySettings)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PluginSettings:
+        """From settings with names as Kubernetes writes them (`spark.historyServer`); times are seconds.
+
+        Raises TypeError for a name that there is not, and for a time that is no number.
+        """
+        found = _fields(data, "operator_grace")
+        spark, ray = found.pop("spark", {}), found.pop("ray", {})
+        return cls(spark=SparkSettings(**_fields(spark)), ray=RaySettings(**_fields(ray, "ttl")), **found)
+
+
+def _fields(data: Mapping[str, Any], *times: str) -> dict[str, Any]:
+    named = {_HUMP.sub(lambda found: f"_{found[0].lower()}", name): value for name, value in data.items()}
+    return {name: timedelta(seconds=one) if name in times else one for name, one in named.items()}

@@ -38,7 +38,7 @@ def untouched(
         # It must not begin the job once it comes: there will be another attempt.
         return replace(system_failure("OperatorSilent", message), to_end=True)
     if waited < _PATIENCE:
-        return Verdict(AttemptPhase.QUEUED, "created", look_again=_PATIENCE - waited)
+        return Verdict(AttemptPhase.QUEUED, "created", look_again=min(left, _PATIENCE - waited))
     return Verdict(AttemptPhase.QUEUED, f"waits for {operator}: is it running?", look_again=left)
 
 

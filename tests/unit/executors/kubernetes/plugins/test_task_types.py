@@ -78,6 +78,12 @@ def test_an_operator_has_its_time_and_then_is_taken_for_missing(kind: Any) -> No
     assert silent.to_end
 
 
+def test_an_impatient_platform_looks_again_when_its_patience_ends() -> None:
+    settings = KubernetesSettings(plugins=PluginSettings(operator_grace=timedelta(seconds=5)))
+    verdict = KINDS["spark"].verdict(untouched(timedelta(seconds=1)), NOW, settings)
+    assert verdict.look_again == timedelta(seconds=4)
+
+
 @pytest.mark.parametrize("task_type", ["ray", "pytorch", "tensorflow", "mpi"])
 def test_a_job_that_is_suspended_waits_for_nobody(task_type: str) -> None:
     found = untouched(timedelta(hours=1))
