@@ -28,8 +28,6 @@ from tests.cluster.plugins.operators import LIVES
 from tests.unit.executors.kubernetes import requests
 from tests.waiting import eventually
 
-_SERVICE_ACCOUNT = "/api/v1/namespaces/{namespace}/serviceaccounts/default"
-
 
 def install(client: Client, api: Api, kind: str) -> None:
     """Have the API server know a kind of resource."""
@@ -57,12 +55,21 @@ def informed(client: Client) -> Iterator[Client]:
             client.delete(f"{definitions.DEFINITIONS}/{definitions.name(KINDS[task_type].api)}")
 
 
+def _takes_pods(client: Client, namespace: str) -> bool:
+    """Whether the service account is there, and before 1.24 its token."""
+    pod = {"metadata": {"generateName": "a-"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    try:
+        return bool(client.create(f"/api/v1/namespaces/{namespace}/pods", pod, {"dryRun": "All"}))
+    except (errors.Busy, errors.Refused):
+        return False
+
+
 @pytest.fixture(scope="module")
 def namespace(client: Client) -> Iterator[str]:
     """Of a module's resources."""
     name = f"p-test-{uuid.uuid4().hex[:8]}"
     client.create("/api/v1/namespaces", {"metadata": {"name": name}})
-    eventually(lambda: get(client, _SERVICE_ACCOUNT.format(namespace=name)), timeout=60)
+    eventually(lambda: _takes_pods(client, name), timeout=60)
     yield name
     client.delete(f"/api/v1/namespaces/{name}")
 

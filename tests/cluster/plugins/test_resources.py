@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.executors.api import AttemptPhase, ErrorKind
-from sandbox.executors.kubernetes import logs, ownership
+from sandbox.executors.kubernetes import ownership
 from sandbox.executors.kubernetes.kinds import Api
 from sandbox.executors.kubernetes.plugins.settings import PluginSettings
 from sandbox.executors.kubernetes.plugins.spark import Spark
@@ -94,22 +94,6 @@ def test_an_abort_ends_what_the_operator_started_before_anything_is_forgotten(ho
     eventually(lambda: not get(house.client, f"{pods(owner)}/{driver}"), timeout=60)
     executor.forget(request.key)
     eventually(lambda: not house.found(SPARK, request), timeout=60)
-
-
-def test_the_log_of_the_pod_that_leads_is_kept(house: House) -> None:
-    engine, request = Engine(), house.request("spark")
-    executor = house.executor(engine)
-    executor.start(request)
-    owner = eventually(lambda: house.found(SPARK, request), timeout=60)
-    driver = f"{request.unique_name}-driver"
-    pod_of(house, owner, driver, "spark-kubernetes-driver", "echo", "hello from the driver")
-    path = f"{pods(owner)}/{driver}"
-    eventually(lambda: get(house.client, path)["status"]["phase"] == "Succeeded", timeout=60)
-    house.say(SPARK, request, {"applicationState": {"state": "COMPLETED"}, "driverInfo": {"podName": driver}})
-    engine.until(request, AttemptPhase.SUCCEEDED)
-    kept = logs.kept_at(house.settings.logs_prefix, request.key)
-    eventually(lambda: house.objects.exists(kept), timeout=30)
-    assert house.objects.get(kept) == b"hello from the driver\n"
 
 
 @pytest.mark.parametrize("task_type", LIVES)

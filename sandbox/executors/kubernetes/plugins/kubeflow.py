@@ -34,7 +34,6 @@ _CLEAN = {
     kubeflow_pb2.CLEANPOD_POLICY_RUNNING: "Running",
     kubeflow_pb2.CLEANPOD_POLICY_ALL: "All",
 }
-_REPLICA_LABELS = "training.kubeflow.org/job-name={name},training.kubeflow.org/replica-type={replica}"
 
 
 class ReplicaWish(Protocol):
@@ -167,9 +166,9 @@ class Training:
         if leader is None:
             return None
         name = str((found.get("metadata") or {}).get("name", ""))
-        index = "" if leader == "Launcher" else ",training.kubeflow.org/replica-index=0"
-        selector = _REPLICA_LABELS.format(name=name, replica=leader.lower())
-        return Printer(selector + index, "", self.container)
+        # The operator's own names; of launchers there is one.
+        pod = f"{name}-launcher" if leader == "Launcher" else f"{name}-{leader.lower()}-0"
+        return Printer("", pod, self.container)
 
 
 def _current(conditions: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import json_format
 
 from sandbox.executors.api import AttemptPhase, ErrorKind
-from sandbox.executors.kubernetes.kinds import Kind
+from sandbox.executors.kubernetes.kinds import Kind, Printer
 from sandbox.executors.kubernetes.plugins.mpi import Mpi
 from sandbox.executors.kubernetes.plugins.pytorch import PyTorch
 from sandbox.executors.kubernetes.plugins.tensorflow import TensorFlow
@@ -209,10 +209,9 @@ def test_a_failure_says_why_and_keeps_the_jobs_status() -> None:
 
 def test_the_log_is_the_masters_once_there_is_one() -> None:
     assert PyTorch().printer(job(CREATED)) is None
-    printer = PyTorch().printer(job(CREATED, startTime="2026-01-01T11:00:00Z"))
-    assert printer is not None
-    assert printer.container == "pytorch"
-    assert printer.selector == (
-        "training.kubeflow.org/job-name=abc-n0-0,training.kubeflow.org/replica-type=master,"
-        "training.kubeflow.org/replica-index=0"
-    )
+    begun = job(CREATED, startTime="2026-01-01T11:00:00Z")
+    assert PyTorch().printer(begun) == Printer("", "abc-n0-0-master-0", "pytorch")
+    begun["spec"] = {"pytorchReplicaSpecs": {"Worker": {}}}
+    assert PyTorch().printer(begun) == Printer("", "abc-n0-0-worker-0", "pytorch")
+    begun["spec"] = {"mpiReplicaSpecs": {"Worker": {}, "Launcher": {}}}
+    assert Mpi().printer(begun) == Printer("", "abc-n0-0-launcher", "mpi")
