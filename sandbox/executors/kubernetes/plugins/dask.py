@@ -47,7 +47,7 @@ class Dask:
             "spec": {
                 "job": {"metadata": runner.metadata(), "spec": runner.spec},
                 "cluster": {
-                    "metadata": {"name": request.unique_name, **runner.metadata()},
+                    "metadata": runner.metadata(),
                     "spec": cluster,
                 },
             },
