@@ -57,6 +57,13 @@ def node_images() -> Mapping[str, str]:
     return {name: distributions.get(name).image for name in distributions.NAMES}
 
 
+def has_archives() -> bool:
+    """Whether the components' images were made on this machine before, and are kept for another node."""
+    from sandbox.appliance.images import cache  # noqa: PLC0415 - as above
+
+    return bool(cache.archives())
+
+
 def resource(name: str) -> str:
     """What container, volume and network of a sandbox are called."""
     return "flyte-sandbox" if name == "sandbox" else f"flyte-sandbox-{name}"

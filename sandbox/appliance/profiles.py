@@ -114,7 +114,14 @@ def choose(profile: str | None, name: str) -> Choice:
         return Choice(PROFILES[there], f"profile {there}: the sandbox {name!r} has it")
     if not docker_socket.reachable():
         return Choice(EMBEDDED, "profile embedded: Docker can't be reached, so everything runs as processes")
-    return Choice(EMBEDDED, f"profile embedded: {EMBEDDED.summary}")
+    here = [name for name, image in found.node_images().items() if docker_socket.has_image(image)]
+    if here and found.has_archives():
+        return Choice(SANDBOX, f"profile sandbox: Docker is reachable, and has the node's image ({here[0]})")
+    return Choice(
+        EMBEDDED,
+        "profile embedded: processes on this machine. (Docker is reachable, but the images of a sandbox in a "
+        "container are not here yet: `sandbox start --profile sandbox` makes them, which takes minutes.)",
+    )
 
 
 def _asked_for(wanted: str, name: str, there: str | None) -> Choice:

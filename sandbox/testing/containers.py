@@ -25,6 +25,7 @@ from testcontainers.core.container import DockerContainer
 
 from sandbox.appliance import client_config, clients, found
 from sandbox.appliance.boxed.opened import opened
+from sandbox.appliance.images import contexts
 from sandbox.appliance.node import distributions, kubeconfig
 from sandbox.appliance.state import SandboxState
 from sandbox.testing import commands
@@ -78,7 +79,7 @@ class SandboxContainer(DockerContainer):
             quiet = ("--no-client-config", "--no-kubeconfig")
             started = commands.document("start", *self._words, *quiet, environ=environ)
             self._container = self.get_docker_client().client.containers.get(started["container"])
-            self._flyte = self._described(str(started["profile"]), folder, environ)
+            self._flyte = describe(self._sandbox, str(started["profile"]), folder)
         except BaseException:
             self.stop()
             raise
@@ -97,26 +98,28 @@ class SandboxContainer(DockerContainer):
         """All ports are published on this machine's loopback."""
         return "127.0.0.1"
 
-    def _described(self, profile: str, folder: Path, environ: dict[str, str]) -> FlyteSandbox:
-        endpoints = clients.endpoints(self._sandbox)
-        state = SandboxState.locate(self._sandbox, at=folder)
-        config, kube = folder / "flyte-config.yaml", folder / "kubeconfig"
-        config.write_text(client_config.render(state, endpoints))
-        with opened(self._sandbox) as box:
-            kube.touch(mode=0o600)
-            kube.write_text(yaml.safe_dump(kubeconfig.of_node(box.docker, box.node)))
-        return FlyteSandbox(
-            name=self._sandbox,
-            profile=profile,
-            endpoint=endpoints.target,
-            console=endpoints.console,
-            object_store=endpoints.object_store,
-            client_config=config,
-            variables=client_config.variables(state, endpoints) | {"FLYTECTL_CONFIG": str(config)},
-            kubeconfig=kube,
-            image=_task_image(),
-            commands=environ,
-        )
+
+def describe(name: str, profile: str, folder: Path) -> FlyteSandbox:
+    """A sandbox in a container that runs; the files that its clients need are written to `folder`."""
+    endpoints = clients.endpoints(name)
+    state = SandboxState.locate(name, at=folder)
+    config, kube = folder / "flyte-config.yaml", folder / "kubeconfig"
+    config.write_text(client_config.render(state, endpoints))
+    with opened(name) as box:
+        kube.touch(mode=0o600)
+        kube.write_text(yaml.safe_dump(kubeconfig.of_node(box.docker, box.node)))
+    return FlyteSandbox(
+        name=name,
+        profile=profile,
+        endpoint=endpoints.target,
+        console=endpoints.console,
+        object_store=endpoints.object_store,
+        client_config=config,
+        variables=client_config.variables(state, endpoints) | {"FLYTECTL_CONFIG": str(config)},
+        kubeconfig=kube,
+        image=contexts.of(contexts.TASK).alias,
+        commands=commands.environ(None),
+    )
 
 
 class _Folder:
@@ -133,9 +136,3 @@ class _Folder:
 def _image(distribution: str | None) -> str:
     """For people: `sandbox start` chooses by itself."""
     return distributions.get(distribution or distributions.DEFAULT).image
-
-
-def _task_image() -> str:
-    from sandbox.appliance.images import contexts  # noqa: PLC0415 - reads the whole program
-
-    return contexts.of(contexts.TASK).alias

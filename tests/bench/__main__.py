@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import crowds, engine, table
+from tests.bench import boxes, crowds, engine, table
 from tests.bench.launching import run
 from tests.sandboxes import Client, Sandbox
 
@@ -91,6 +91,7 @@ _MEASURES = {
     "executions": _executions,
     "engine": engine.measure,
     "crowds": crowds.measure,
+    "boxes": boxes.measure,
 }
 
 if __name__ == "__main__":

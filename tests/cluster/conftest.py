@@ -26,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--distribution", choices=distributions.NAMES, default="debian", help="of the nodes that tests start"
     )
+    parser.addoption(
+        "--sandbox", metavar="NAME", help="try a sandbox that runs, in place of one of the tests' own"
+    )
 
 
 @pytest.fixture(scope="session")

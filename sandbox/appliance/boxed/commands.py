@@ -88,8 +88,12 @@ class _Tail:
 
 
 def _pack(path: Path, file: BinaryIO, dockerfile: str) -> None:
-    """The folder as Docker's client would send it: without what .dockerignore excludes."""
+    """The folder as Docker's client would send it: without what .dockerignore excludes.
+
+    Packed: Docker tells a plain archive by its first block alone, and fails at one that begins with an
+    extended header.
+    """
     ignored = path / ".dockerignore"
     lines = ignored.read_text("utf-8", "replace").splitlines() if ignored.is_file() else []
     excluded = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    docker_build.tar(str(path), exclude=excluded, dockerfile=(dockerfile, None), fileobj=file)
+    docker_build.tar(str(path), exclude=excluded, dockerfile=(dockerfile, None), fileobj=file, gzip=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing import SandboxContainer, commands
+from sandbox.testing import SandboxContainer, commands, containers
 from sandbox.testing.running import FlyteSandbox
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,7 +79,16 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def box(distribution: str, example: Path) -> Iterator[Box]:
+def box(request: pytest.FixtureRequest, distribution: str, example: Path) -> Iterator[Box]:
     """A ready sandbox of the profile `sandbox`; the example is its source."""
+    there = request.config.getoption("--sandbox")
+    if there:
+        status = json.loads(
+            commands.run("status", "--name", there, "-o", "json", environ=commands.environ(None))
+        )
+        folder = example.parent / "clients"
+        folder.mkdir()
+        yield Box(containers.describe(there, status["profile"], folder), Path(status["source"]))
+        return
     with SandboxContainer("sandbox", distribution=distribution, source=example) as container:
         yield Box(container.flyte, example)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.testing import commands
 from tests.cluster.sandbox.conftest import NAMESPACE, Box
 from tests.waiting import eventually
 
@@ -77,7 +78,8 @@ def test_commands_run_in_the_node_in_the_mounted_source(box: Box) -> None:
 
 
 def test_a_project_gets_its_namespaces_within_seconds(box: Box) -> None:
-    box.run("create", "project", "--id", "newcomers", "--name", "Newcomers")
+    words = ("create", "project", "--id", "newcomers", "--sandbox", box.flyte.name)
+    commands.run(*words, environ=commands.environ(None))
     wanted = {f"newcomers-{domain}" for domain in ("development", "staging", "production")}
     eventually(
         lambda: wanted <= {one["metadata"]["name"] for one in box.get("namespaces")["items"]}, timeout=60

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.appliance import profiles
+from sandbox.appliance import docker_socket, profiles
 from sandbox.appliance.boxed import boot as boxed_boot
 from sandbox.appliance.embedded import boot
 from sandbox.appliance.errors import ProfileUnavailable, UsageError
@@ -43,6 +43,27 @@ def test_without_docker_it_is_embedded_and_says_that_docker_is_missing() -> None
     choice = profiles.choose(None, "sandbox")
     assert choice.profile is profiles.EMBEDDED
     assert "Docker can't be reached" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("image", "archive", "profile"),
+    [
+        ("flyte-sandbox/node-debian", True, "sandbox"),
+        ("flyte-sandbox/node-debian", False, "embedded"),
+        ("other", True, "embedded"),
+    ],
+)
+def test_with_docker_the_sandbox_is_chosen_only_where_it_boots_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image: str, archive: bool, profile: str
+) -> None:
+    monkeypatch.setattr(docker_socket, "reachable", lambda: True)
+    monkeypatch.setattr(docker_socket, "has_image", lambda wanted: wanted.startswith(image))
+    if archive:
+        (tmp_path / ".images").mkdir()
+        (tmp_path / ".images" / "control-plane-1.tar").touch()
+    choice = profiles.choose(None, "sandbox")
+    assert choice.profile.name == profile
+    assert "Docker is reachable" in choice.reason
 
 
 def test_an_unknown_profile_is_answered_with_those_that_exist() -> None:
