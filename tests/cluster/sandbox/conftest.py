@@ -42,12 +42,6 @@ class Box:
             [sys.executable, "-m", "sandbox.cli", *named], commands.environ(None), check, cwd or ROOT
         )
 
-    def client(self, *words: str) -> str:
-        """A program of this environment, pointed to the sandbox."""
-        program = str(Path(sys.executable).with_name(words[0]))
-        environ = {**commands.environ(None), **self.flyte.variables}
-        return execute([program, *words[1:]], environ, True, self.source).stdout
-
     def kubectl(self, *words: str) -> str:
         return execute(["docker", "exec", self.container, "kubectl", *words], None, True, ROOT).stdout
 

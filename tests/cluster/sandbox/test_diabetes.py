@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.cluster.sandbox.conftest import Box
+from sandbox.appliance.building import installer
+from sandbox.testing import commands
+from tests.cluster.sandbox.conftest import Box, execute
 
 pytestmark = pytest.mark.timeout(3000)
 
@@ -14,23 +18,42 @@ TASKS = ("split_traintest_dataset", "fit", "predict", "score")
 PLACE = ("--project", "flyteexamples", "--domain", "development")
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, example: Path) -> Path:
+    """The user's own, on this machine: with the project's requirements."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    for words in (
+        ("venv", "--quiet", str(folder)),
+        ("pip", "install", "--quiet", "--python", str(folder), "-r", str(example / "requirements.txt")),
+    ):
+        done = installer.run(words)
+        assert done.code == 0, done.stderr
+    return folder
+
+
+def _in_project(environment: Path, box: Box, *words: str) -> str:
+    """A program of that environment, in the project, pointed to the sandbox."""
+    environ = {**commands.environ(None), **box.flyte.variables}
+    environ.pop("PYTHONPATH", None)
+    return execute([str(environment / "bin" / words[0]), *words[1:]], environ, True, box.source).stdout
+
+
 def test_the_tutorial_gives_the_known_accuracy_and_a_second_launch_hits_the_cache(
-    box: Box,
+    box: Box, environment: Path
 ) -> None:
     box.run("exec", "--", "docker", "build", ".", "--tag", IMAGE)
-    # In the image itself: it has the project's own requirements, which this environment has not.
-    package = ("pyflyte", "--pkgs", "flyte.workflows", "package", "--image", IMAGE, "--force")
-    inside = ("docker", "run", "--rm", "--volume", "/source:/source", "--workdir", "/source", IMAGE)
-    box.run("exec", "--", *inside, *package, "--output", "flyte-package.tgz")
+    _in_project(
+        environment, box, "pyflyte", "--pkgs", "flyte.workflows", "package", "--image", IMAGE, "--force"
+    )
     archive = str(box.source / "flyte-package.tgz")
     table = box.run("register", "files", *PLACE, "--archive", archive, "--version", "v1").stdout
     assert table.count("| Success |") == 6
     launch = ("python", "launch.py", "--version", "v1")
-    first = box.client(*launch)
+    first = _in_project(environment, box, *launch)
     assert all(task in first for task in TASKS)
     assert first.count("CACHE_POPULATED") == 4
     assert f"Accuracy  {ACCURACY}" in first
-    second = box.client(*launch)
+    second = _in_project(environment, box, *launch)
     assert second.count("CACHE_HIT") == 4
     assert f"Accuracy  {ACCURACY}" in second
 
