@@ -25,6 +25,8 @@ def _bring_up(context: BoxedContext) -> tuple[Node, str]:
     if before.running:
         return before, "runs"
     changes = specifying.differences(before.spec, spec)
+    if engine.image_id(context.distribution.image) != before.image:
+        changes.append("its node's image is an older one")
     if changes:
         # A container's mounts and ports can't be changed; what it keeps is on the volume.
         container.remove(engine, before.spec, volume=False)
