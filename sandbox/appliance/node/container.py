@@ -7,11 +7,12 @@ volume unless it is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sandbox.appliance.node import distributions, flags
-from sandbox.appliance.node.engine import Engine, errors, is_missing
+from sandbox.appliance.node.engine import Engine, errors, is_missing, is_taken
 from sandbox.appliance.node.errors import DockerRefused, NodeFailed
 from sandbox.appliance.node.specification import (
     CA_BUNDLE,
@@ -74,8 +75,9 @@ def create(engine: Engine, spec: NodeSpec, *, admission: bytes | None = None) ->
             else:
                 return inspect(engine, node.id)
         raise AssertionError("the last way returns or raises")
-    except BaseException:
-        remove(engine, spec, volume=fresh)
+    except BaseException as exc:
+        if not is_taken(exc.__cause__):  # by another start of the same sandbox: all that is there is its
+            remove(engine, spec, volume=fresh)
         raise
 
 
@@ -190,7 +192,10 @@ def remove(engine: Engine, spec: NodeSpec, *, volume: bool) -> bool:
     if volume:
         found |= _gone(lambda: engine.api.remove_volume(spec.volume), f"the volume {spec.volume} stays")
     if spec.number == 0:
-        found |= _gone(lambda: engine.api.remove_network(spec.network), f"the network {spec.network} stays")
+        with errors("Docker does not list its networks"):
+            networks = _networks(engine, spec.network)
+        for one in networks:
+            found |= _gone(partial(engine.api.remove_network, one), f"the network {spec.network} stays")
     return found
 
 
@@ -211,8 +216,6 @@ def _create(engine: Engine, spec: NodeSpec, way: dict[str, Any]) -> Node:
     marks = labels(spec)
     image = distributions.get(spec.distribution).image
     with errors("the node's container can't be created", "Look at the cause; `sandbox teardown` cleans up."):
-        if not engine.api.networks(filters={"name": f"^{spec.network}$"}):
-            engine.api.create_network(spec.network, driver="bridge", labels=marks)
         engine.api.create_volume(spec.volume, labels=marks)
         given = arguments(spec, way, has_modules=_MODULES.is_dir())
         host = {**engine.api.create_host_config(**given), **flags.SYSTEM_PATHS}
@@ -227,7 +230,15 @@ def _create(engine: Engine, spec: NodeSpec, way: dict[str, Any]) -> Node:
             working_dir=SOURCE if spec.source else None,
             host_config=host,
         )
+        # Of two that start the same sandbox one comes this far: networks may share a name, containers not.
+        if not _networks(engine, spec.network):
+            engine.api.create_network(spec.network, driver="bridge", labels=marks)
     return inspect(engine, made["Id"])
+
+
+def _networks(engine: Engine, name: str) -> list[str]:
+    """The ids of the networks of that name."""
+    return [str(one["Id"]) for one in engine.api.networks(names=[f"^{name}$"]) if one["Name"] == name]
 
 
 def _inspect(engine: Engine, identifier: str) -> Node | None:

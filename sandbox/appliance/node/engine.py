@@ -92,5 +92,10 @@ def is_missing(error: BaseException | None) -> bool:
     return isinstance(error, docker.errors.NotFound)
 
 
+def is_taken(error: BaseException | None) -> bool:
+    """Whether the cause of one of our errors is that something of that name is there already."""
+    return isinstance(error, docker.errors.APIError) and error.status_code == 409
+
+
 def _explanation(exc: Exception) -> str:
     return str(getattr(exc, "explanation", None) or exc).strip()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sandbox.appliance.node import archives, container, execution, readiness
+from sandbox.appliance.node.container import Node
 from sandbox.appliance.node.engine import Engine
-from sandbox.appliance.node.errors import NodeFailed
+from sandbox.appliance.node.errors import DockerRefused, NodeFailed
 from sandbox.appliance.node.specification import NodeSpec
 from tests.cluster import nodes
 from tests.cluster.nodes import Cluster, fetch, service, web_server
@@ -128,6 +130,35 @@ def test_a_taken_port_is_named_and_nothing_is_left(
     assert container.of(docker, spec.name) == []
     assert spec.name not in container.volumes(docker)
     assert docker.api.networks(filters={"name": spec.network}) == []
+
+
+def test_of_two_that_start_the_same_sandbox_one_does_and_the_other_breaks_nothing(
+    docker: Engine, distribution: str
+) -> None:
+    spec = NodeSpec(
+        name=f"twice-{os.getpid()}",
+        profile="sandbox",
+        distribution=distribution,
+        version="0",
+        ports=nodes.free_ports(),
+    )
+
+    def create() -> Node | DockerRefused:
+        try:
+            return container.create(docker, spec)
+        except DockerRefused as refused:
+            return refused
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            results = [future.result() for future in [pool.submit(create) for _ in range(2)]]
+        made = [result for result in results if isinstance(result, Node)]
+        assert len(made) == 1
+        assert [str(result) for result in results if "already in use" in str(result)]
+        assert container.inspect(docker, made[0].id).running
+        assert docker.api.networks(filters={"name": spec.network})
+    finally:
+        container.remove(docker, spec, volume=True)
 
 
 def test_a_node_that_ends_is_noticed_before_the_deadline(docker: Engine, distribution: str) -> None:
