@@ -39,7 +39,7 @@ def of(settings: Settings) -> list[Component]:
         Component("images", _module("images"), _always, (DOCKER,), once=True),
         _kubelet(settings, (DOCKER, *api)),
         _proxy(settings, api),
-        *(Component(name, _module(name), _always, api) for name in ("dns", "routes", "volumes")),
+        Component("controllers", _module("controllers"), _always, api),
     ]
     return [*server, *worker]
 

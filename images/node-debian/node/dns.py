@@ -31,7 +31,7 @@ def main() -> None:
             # Every service that pods can reach has endpoints: they come after it.
             api.wait_for_change(_ENDPOINTS, version)
         except OSError as error:
-            print(f"the API server was not reached: {error}", flush=True)
+            print(f"names: the API server was not reached: {error}", flush=True)
             time.sleep(_PATIENCE)
 
 
@@ -68,7 +68,3 @@ def write(content: Iterator[str]) -> None:
 
 def _name(item: dict[str, Any]) -> tuple[str, str]:
     return item["metadata"]["namespace"], item["metadata"]["name"]
-
-
-if __name__ == "__main__":
-    main()

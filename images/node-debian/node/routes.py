@@ -65,7 +65,3 @@ def _keep_addresses() -> None:
 
 def _call(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
-
-
-if __name__ == "__main__":
-    main()

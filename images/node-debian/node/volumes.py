@@ -45,7 +45,7 @@ def main() -> None:
             look(api, settings.name, claims, volumes)
             api.wait_for_change(_CLAIMS, version, _LOOK_SECONDS)
         except OSError as error:
-            print(f"the API server was not reached, or refused: {error}", flush=True)
+            print(f"volumes: the API server was not reached, or refused: {error}", flush=True)
             time.sleep(_PATIENCE)
 
 
@@ -143,7 +143,3 @@ def _create_class(api: Api) -> bool:
         if error.code != 409:
             raise
     return True
-
-
-if __name__ == "__main__":
-    main()

@@ -41,3 +41,36 @@ def test_the_kubeconfig_works_on_the_host(cluster: Cluster) -> None:
 def test_memory_of_pods_counts_to_the_container(cluster: Cluster) -> None:
     groups = cluster.run("cat", "/proc/1/cgroup").text
     assert all(line.split(":", 2)[2] in ("/", "/node") for line in groups.splitlines()), groups
+
+
+def test_the_api_server_outlives_custom_resources(cluster: Cluster) -> None:
+    """Kubernetes 1.20 with its own copy of reflect2, compiled by a newer Go, died of every one."""
+    names = {"plural": "proofs", "singular": "proof", "kind": "Proof"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "proofs.tests.example.com"},
+        "spec": {
+            "group": "tests.example.com",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    proof = {
+        "apiVersion": "tests.example.com/v1",
+        "kind": "Proof",
+        "metadata": {"name": "one"},
+        "spec": {"n": 1},
+    }
+    cluster.apply("default", definition)
+    try:
+        cluster.kubectl(
+            "wait", "crd/proofs.tests.example.com", "--for=condition=Established", "--timeout=30s"
+        )
+        cluster.apply("default", proof)
+        assert cluster.get("proofs", "one")["spec"] == {"n": 1}
+        assert "ended with" not in container.last_words(cluster.engine, cluster.node, 1000)
+    finally:
+        cluster.kubectl("delete", "crd", "proofs.tests.example.com", "--wait=false")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from node import cgroups, dns, images, routes, runtime, volumes  # type: ignore[import-not-found]
+from node import cgroups, controllers, dns, images, routes, runtime, volumes  # type: ignore[import-not-found]
 from node.settings import Settings  # type: ignore[import-not-found]
 
 MOUNTS = """\
@@ -159,3 +160,14 @@ def test_each_node_has_its_own_range_of_pods() -> None:
     assert len({node.pods for node in nodes}) == 3
     assert nodes[0].is_server
     assert not nodes[1].is_server
+
+
+def test_a_controller_that_fails_ends_the_process_that_all_share(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise KeyError("metadata")
+
+    monkeypatch.setattr(controllers, "ALL", (threading.Event().wait, broken))
+    assert controllers.main() == 1
+    assert "KeyError: 'metadata'" in capsys.readouterr().out
