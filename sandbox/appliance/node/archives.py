@@ -84,13 +84,15 @@ def save(engine: Engine, references: Sequence[str], path: Path) -> int:
 
 def load(engine: Engine, path: Path) -> list[str]:
     """Read an archive into the host's engine. Returns what it held."""
-    loaded = []
+    loaded: list[str] = []
+    failure = ""
     what = f"the archive {path} can't be loaded"
     with errors(what, "Is it one that `sandbox images save` wrote?"), path.open("rb") as file:
         for line in engine.api.load_image(file):
-            if "error" in line:
-                raise ImageUnavailable(what, str(line["error"]), "Save it again.")
+            failure = str(line.get("error") or failure)
             loaded += _loaded(str(line.get("stream") or ""))
+    if failure:
+        raise ImageUnavailable(what, failure, "Save it again.")
     return loaded
 
 

@@ -22,6 +22,7 @@ from sandbox.appliance.node.errors import ImageBuildFailed, ImageUnavailable, No
 BASE = "flyte-sandbox/debian:bookworm"
 _PULLED = ("debian:bookworm-slim", "debian:bookworm")
 _PACKAGES = "ca-certificates,python3"
+_ARCHIVE = "deb http://deb.debian.org/debian bookworm main"
 Report = Callable[[str], None]
 
 
@@ -61,7 +62,7 @@ def build(
     engine: Engine, context: Path, *, tag: str, arguments: dict[str, str], dockerfile: str = "Dockerfile"
 ) -> Iterator[str]:
     """Build an image on the host; yields the steps as Docker tells them. Raises ImageBuildFailed."""
-    what, printed = f"the image {tag} can't be built", [""]
+    what, printed, failure = f"the image {tag} can't be built", [""], ""
     with errors(what):
         lines = engine.api.build(
             path=str(context),
@@ -73,32 +74,45 @@ def build(
             decode=True,
         )
         for line in lines:
-            if "error" in line:
-                cause = "\n".join([*printed[-15:], str(line["error"])]).strip()
-                raise ImageBuildFailed(
-                    what, cause, "Mend what it says, and start again: finished steps are kept."
-                )
+            failure = str(line.get("error") or failure)
             for text in str(line.get("stream") or "").splitlines():
                 printed = [*printed[-30:], text]
                 if text.startswith("Step "):
                     yield text
+    if failure:
+        cause = "\n".join([*printed[-15:], failure]).strip()
+        raise ImageBuildFailed(what, cause, "Mend what it says, and start again: finished steps are kept.")
 
 
 def base_image(engine: Engine, report: Report) -> str:
     """A Debian image that the node's can be built on. Raises ImageUnavailable."""
-    for reference in (BASE, *_PULLED):
-        if engine.has_image(reference):
-            return reference
+    if engine.has_image(BASE):
+        return BASE
     for reference in _PULLED:
-        try:
-            report(f"pulling {reference}")
-            for _ in engine.pull(reference):
-                pass
-            return reference
-        except ImageUnavailable:
-            continue
+        if engine.has_image(reference) or _was_pulled(engine, reference, report):
+            _derive(engine, reference, report)
+            return BASE
     _bootstrap(engine, report)
     return BASE
+
+
+def _was_pulled(engine: Engine, reference: str, report: Report) -> bool:
+    report(f"pulling {reference}")
+    try:
+        for _ in engine.pull(reference):
+            pass
+    except ImageUnavailable:
+        return False
+    return True
+
+
+def _derive(engine: Engine, reference: str, report: Report) -> None:
+    """Make the Debian image from one of a registry, which has its package sources in another file."""
+    commands = f"rm -f /etc/apt/sources.list.d/* && echo '{_ARCHIVE}' > /etc/apt/sources.list"
+    with tempfile.TemporaryDirectory(prefix="flyte-sandbox-debian-") as folder:
+        (Path(folder) / "Dockerfile").write_text(f"FROM {reference}\nRUN {commands}\n")
+        for line in build(engine, Path(folder), tag=BASE, arguments={}):
+            report(line)
 
 
 def _bootstrap(engine: Engine, report: Report) -> None:

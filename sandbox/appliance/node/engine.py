@@ -45,21 +45,24 @@ class Engine:
         repository, _, tag = reference.rpartition(":")
         what = f"the image {reference} can't be pulled"
         remedy = "Look whether the registry can be reached from here; `--distribution debian` needs none."
+        failure = ""
         try:
             for line in self.api.pull(repository, tag=tag, stream=True, decode=True):
-                if "error" in line:
-                    raise ImageUnavailable(what, str(line["error"]), remedy)
+                failure = str(line.get("error") or failure)
                 yield str(line.get("status", ""))
         except (docker.errors.APIError, requests.RequestException) as exc:
             raise ImageUnavailable(what, _explanation(exc), remedy) from exc
+        if failure:
+            raise ImageUnavailable(what, failure, remedy)
 
     def save(self, references: Sequence[str]) -> Iterator[bytes]:
         """Several images as one archive, piece by piece: docker's own client asks for one at a time only."""
         url = f"{self.api.base_url}/v{self.api.api_version}/images/get"
         with errors("the images can't be saved"):
             answer = self.api.get(url, params={"names": list(references)}, stream=True, timeout=None)
-            answer.raise_for_status()
-            yield from answer.iter_content(_CHUNK)
+            with answer:
+                answer.raise_for_status()
+                yield from answer.iter_content(_CHUNK)
 
     def close(self) -> None:
         self.api.close()
