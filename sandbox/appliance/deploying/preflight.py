@@ -69,9 +69,13 @@ def _storage(cluster: Cluster, objects: Iterable[Object]) -> Iterator[str]:
     claims = [found for found in objects if found["kind"] == "PersistentVolumeClaim"]
     if not claims:
         return
+    try:
+        items = cluster.ask("GET", "/apis/storage.k8s.io/v1/storageclasses").get("items", ())
+    except Refused:
+        return  # who may not see them finds out when the claims are not bound
     classes = {
         resources.name_of(found): (found["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
-        for found in cluster.ask("GET", "/apis/storage.k8s.io/v1/storageclasses").get("items", ())
+        for found in items
     }
     there = ", ".join(classes) or "none"
     for name in sorted({found["spec"].get("storageClassName", "") for found in claims}):
@@ -100,7 +104,7 @@ def _secrets(cluster: Cluster, values: Values) -> Iterator[str]:
     try:
         found = cluster.ask("GET", f"/api/v1/namespaces/{values.namespace}/secrets/{name}")
     except Refused as exc:
-        yield f"The Secret {name} of credentials.existingSecret can't be read: {exc}"
+        yield f"The Secret {name} of credentials.existingSecret can't be read: {exc.message}"
         return
     missing = {"database-url", "s3-access-key", "s3-secret-key"} - (found.get("data") or {}).keys()
     if missing:

@@ -173,6 +173,6 @@ def _failed(wanted: Object, exc: Refused) -> ApplyFailed:
     }
     return ApplyFailed(
         f"the cluster refuses {resources.title(wanted)}",
-        str(exc),
+        exc.message,
         remedies.get(exc.status, "Look at the cause, then run it again: what is done already stays."),
     )

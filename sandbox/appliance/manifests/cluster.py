@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sandbox.appliance.manifests.errors import ClusterUnreachable
+from sandbox.appliance.manifests.errors import ClusterUnreachable, ManifestError
 from sandbox.executors.kubernetes import connections, errors
 from sandbox.executors.kubernetes.client import Client
 
@@ -19,11 +19,16 @@ APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
 
 
-class Refused(Exception):
+class Refused(ManifestError):
     """The API server answered, and it said no."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message or reason or str(status))
+        self.message = message or reason or str(status)
+        super().__init__(
+            "the cluster refuses what it was asked",
+            self.message,
+            "Use a kube context with more rights, or ask the cluster's administrator.",
+        )
         self.status = status
         self.reason = reason
         """In Kubernetes' words: `NotFound`, `Forbidden`, `Invalid`; may be empty."""

@@ -7,6 +7,7 @@ ApplianceError
     ├── TemplateBroken     a template can't be rendered: a defect of ours
     ├── ManifestInvalid    an object that the cluster would not take
     ├── ClusterUnreachable the API server does not answer, or not to us
+    ├── Refused            the API server said no (in `cluster`)
     ├── ApplyFailed        the API server refused an object
     ├── RolloutFailed      what was applied does not get ready
     └── ClusterUnfit       a cluster that lacks what is needed
