@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -161,9 +162,7 @@ def test_who_lacks_rights_is_told_which_and_nothing_is_changed(deployment: Deplo
         cluster.apply(namespace, account)
         eventually(lambda: cluster.get("sa", "weak", "-n", namespace).get("secrets"), 20)
         secret = cluster.get("sa", "weak", "-n", namespace)["secrets"][0]["name"]
-        token = cluster.run(
-            "sh", "-c", f"kubectl get secret {secret} -n {namespace} -o jsonpath={{.data.token}} | base64 -d"
-        ).text
+        token = base64.b64decode(cluster.get("secret", secret, "-n", namespace)["data"]["token"]).decode()
         config = yaml.safe_load(deployment._kubeconfig.read_text())
         config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
         path = deployment._kubeconfig.with_name("weak")
