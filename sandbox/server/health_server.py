@@ -7,6 +7,7 @@ say in words what is wrong. Metrics are in Prometheus' text format.
 from __future__ import annotations
 
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -65,6 +66,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A kubelet that loses patience hangs up; anything else is a defect, and is told."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 def answer(path: str, report: Report) -> tuple[int, str, str]:
