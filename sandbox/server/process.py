@@ -14,7 +14,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from sandbox.server import schema
 from sandbox.server.config import ConfigError, ServerConfig
 from sandbox.server.ground import Ground
 from sandbox.server.health import Health
@@ -127,6 +126,8 @@ class ServerProcess:
     def _prepare(self, stop: threading.Event) -> bool:
         if self._role in _WITHOUT_DATABASE:
             return True
+        from sandbox.server import schema  # noqa: PLC0415 (these roles load no database driver)
+
         prepare = schema.upgrade if self._config.kubernetes is None else schema.await_current
         return prepare(self._ground, stop)
 
@@ -167,6 +168,8 @@ def migrate(config: ServerConfig, stop: threading.Event) -> bool:
     """Bring database and object store to where the other roles need them, and end. As `ServerProcess.start`;
     raises ObjectStoreUnavailable too.
     """
+    from sandbox.server import schema  # noqa: PLC0415 (see `_prepare`)
+
     ground = Ground(config, instance=config.name, together=False, troubles=tuple)
     try:
         return schema.upgrade(ground, stop) and schema.ensure_bucket(ground, stop)

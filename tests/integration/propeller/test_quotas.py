@@ -116,6 +116,18 @@ def test_a_restart_neither_forgets_who_waits_nor_starts_more_than_the_quota(hous
     assert len(house.scripted.started) == len(set(house.scripted.started)) == 6
 
 
+def test_an_engine_that_is_not_to_count_holds_nothing_back(house: House) -> None:
+    set_quota(house, projectQuotaTasks="1")
+    house.scripted.behave = lambda request: None
+    with house.engine(counts_quotas=False):
+        launched = flood(house, 3)
+        until_started(house, 3)
+        assert not waiting(house, launched)
+        for key in list(house.scripted.started):
+            end(house, key)
+        assert {house.wait(execution).phase for execution in launched} == {"SUCCEEDED"}
+
+
 def test_an_attempt_that_waits_is_aborted_without_ever_being_started(house: House) -> None:
     set_quota(house, projectQuotaTasks="0")
     with house.engine():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.store import leases, projections
+from sandbox.store import executions, leases, projections
 from sandbox.store.database import Connection, Database
 from sandbox.store.events import StoredEvent
 from tests.integration.store import rows
@@ -75,3 +75,17 @@ def test_leases_are_given_back_at_once(database: Database) -> None:
         assert leases.renew(connection, OWNER, held, seconds=60) == set()
         again = leases.claim(connection, "another", seconds=60, held=(), limit=3)
     assert [leased.id for leased in again] == held
+
+
+def test_what_is_given_back_is_announced(database: Database) -> None:
+    first, second, kept = claimed(database, 3)
+    listener = database.listen(executions.CHANNEL)
+    try:
+        with database.reading() as connection:
+            leases.release(connection, "another", [kept])
+            leases.release(connection, OWNER, [second, first])
+        heard: list[str] = []
+        eventually(lambda: heard.extend(listener.wait(0.1)) or len(heard) >= 2)
+        assert sorted(map(int, heard)) == sorted([first, second])
+    finally:
+        listener.close()
