@@ -97,7 +97,7 @@ class Postgres:
         self._create_cluster()
         if self._stopping.is_set():
             return 0
-        (self._options.cluster / "postmaster.pid").unlink(missing_ok=True)  # the volume is ours alone
+        self._remove_locks()
         self._process = subprocess.Popen(self._command(), env={"LC_ALL": "C", "PATH": os.defpath})
         if self._stopping.is_set():
             self.stop()
@@ -158,6 +158,11 @@ class Postgres:
             file.write("host all all all scram-sha-256\n")
         unfinished.rename(self._options.cluster)
         _LOG.info("made a cluster in %s", self._options.cluster)
+
+    def _remove_locks(self) -> None:
+        """What a killed server left: the volume is ours alone, and its process id may be anybody's now."""
+        (self._options.cluster / "postmaster.pid").unlink(missing_ok=True)
+        (self._options.sockets / f".s.PGSQL.{self._options.port}.lock").unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         options = self._options
