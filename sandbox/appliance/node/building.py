@@ -22,7 +22,11 @@ from sandbox.appliance.node.errors import ImageBuildFailed, ImageUnavailable, No
 BASE = "flyte-sandbox/debian:bookworm"
 _PULLED = ("debian:bookworm-slim", "debian:bookworm")
 _PACKAGES = "ca-certificates,python3"
-_ARCHIVE = "deb http://deb.debian.org/debian bookworm main"
+_ONE_LINE_EACH = (
+    '/^URIs:/ { uri = $2 } /^Suites:/ { suites = $0 } '
+    '/^Components:/ { n = split(suites, suite); for (i = 2; i <= n; i++) print "deb", uri, suite[i], $2 }'
+)
+"""awk: the sources of a registry's image, as the Dockerfile of the node reads them."""
 Report = Callable[[str], None]
 
 
@@ -108,7 +112,11 @@ def _was_pulled(engine: Engine, reference: str, report: Report) -> bool:
 
 def _derive(engine: Engine, reference: str, report: Report) -> None:
     """Make the Debian image from one of a registry, which has its package sources in another file."""
-    commands = f"rm -f /etc/apt/sources.list.d/* && echo '{_ARCHIVE}' > /etc/apt/sources.list"
+    folder_of_sources = "/etc/apt/sources.list.d"
+    commands = (
+        f"awk '{_ONE_LINE_EACH}' {folder_of_sources}/*.sources > /etc/apt/sources.list"
+        f" && rm -f {folder_of_sources}/*"
+    )
     with tempfile.TemporaryDirectory(prefix="flyte-sandbox-debian-") as folder:
         (Path(folder) / "Dockerfile").write_text(f"FROM {reference}\nRUN {commands}\n")
         for line in build(engine, Path(folder), tag=BASE, arguments={}):

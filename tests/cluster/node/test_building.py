@@ -14,7 +14,20 @@ from sandbox.appliance.node.errors import ImageBuildFailed, ImageUnavailable
 from tests import containers
 
 BASE = "flyte-sandbox-test/base:1"
+PULLED = "flyte-sandbox-test/pulled:1"
 NOWHERE = "127.0.0.1:9/nowhere:1"
+SOURCES = """\
+Types: deb
+URIs: http://archive.invalid/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://archive.invalid/debian-security
+Suites: bookworm-security
+Components: main
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -28,21 +41,40 @@ def another_base(monkeypatch: pytest.MonkeyPatch, docker: Engine) -> Iterator[No
 
 
 def test_an_image_of_a_registry_gets_the_sources_that_the_dockerfile_reads(
-    docker: Engine, distribution: str, monkeypatch: pytest.MonkeyPatch
+    docker: Engine, distribution: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stand_in = distributions.get(distribution).image  # any with a shell
-    monkeypatch.setattr(building, "_PULLED", (stand_in,))
+    with_a_shell = distributions.get(distribution).image
+    (tmp_path / "debian.sources").write_text(SOURCES)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {with_a_shell}\nCOPY debian.sources /etc/apt/sources.list.d/\n"
+    )
+    for _ in building.build(docker, tmp_path, tag=PULLED, arguments={}):
+        pass
+    monkeypatch.setattr(building, "_PULLED", (PULLED,))
     told: list[str] = []
-    assert building.base_image(docker, told.append) == BASE
-    assert any("RUN" in line for line in told)
-    made = docker.api.create_container(BASE, entrypoint=["sh", "-c", "cat /etc/apt/sources.list"])
+    try:
+        assert building.base_image(docker, told.append) == BASE
+        assert any("RUN" in line for line in told)
+        assert printed(docker, BASE, "cat /etc/apt/sources.list; ls /etc/apt/sources.list.d") == (
+            "deb http://archive.invalid/debian bookworm main\n"
+            "deb http://archive.invalid/debian bookworm-updates main\n"
+            "deb http://archive.invalid/debian-security bookworm-security main\n"
+        )
+        assert building.base_image(docker, told.append) == BASE
+    finally:
+        docker.api.remove_image(BASE)
+        docker.api.remove_image(PULLED)
+
+
+def printed(docker: Engine, image: str, script: str) -> str:
+    made = docker.api.create_container(image, entrypoint=["sh", "-c", script])
     try:
         docker.api.start(made["Id"])
         assert docker.api.wait(made["Id"])["StatusCode"] == 0
-        assert docker.api.logs(made["Id"]) == b"deb http://deb.debian.org/debian bookworm main\n"
+        output: bytes = docker.api.logs(made["Id"])
+        return output.decode()
     finally:
         docker.api.remove_container(made["Id"], force=True, v=True)
-    assert building.base_image(docker, told.append) == BASE
 
 
 def test_without_registry_and_debootstrap_the_remedies_are_named(

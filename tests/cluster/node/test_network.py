@@ -50,9 +50,11 @@ def test_a_headless_service_has_the_addresses_of_its_pods(cluster: Cluster, name
 
 
 def test_names_of_the_outside_are_answered_as_on_the_host(cluster: Cluster, namespace: str) -> None:
-    ask = "import socket; print(socket.gethostbyname('deb.debian.org'))"
+    mirror = "awk '/^deb/ { split($2, parts, \"/\"); print parts[3]; exit }' /etc/apt/sources.list"
+    outside = cluster.run("sh", "-c", mirror).stdout.decode().strip()
+    ask = f"import socket; print(socket.gethostbyname('{outside}'))"
+    assert socket.gethostbyname(outside)
     assert cluster.in_pod(namespace, "client", ask).strip()
-    assert socket.gethostbyname("deb.debian.org")
 
 
 def test_a_name_that_does_not_exist_is_refused_at_once(cluster: Cluster, namespace: str) -> None:
