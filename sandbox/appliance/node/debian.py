@@ -10,7 +10,6 @@ VERSION = "1.20.2"
 DISTRIBUTION = Distribution(
     name="debian",
     summary="Kubernetes from Debian's package archive; needs no image registry",
-    image=f"flyte-sandbox/node-debian:{VERSION}-1",
     context="node-debian",
     builds_on_debian=True,
     kubeconfig=f"{STATE}/pki/admin.kubeconfig",

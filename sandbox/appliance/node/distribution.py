@@ -7,7 +7,11 @@ runs the pods, so that an image that is built or loaded there is there for pods 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from dataclasses import dataclass
+
+from sandbox.appliance import assets
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,6 @@ class Distribution:
     name: str
     summary: str
     """One line for people."""
-    image: str
-    """The tag under which the node's image is kept on the host."""
     context: str
     """The folder of its Dockerfile, in the folder of images."""
     builds_on_debian: bool
@@ -48,3 +50,23 @@ class Distribution:
     """How long a node may take until it is ready, on a slow machine."""
     build_minutes: int
     """How long making the image takes, roughly, on two cores."""
+
+    @property
+    def image(self) -> str:
+        """The tag under which the node's image is kept on the host.
+
+        It carries a digest of the image's folder: an image of an older version of this program is not taken
+        for this one's.
+        """
+        return f"flyte-sandbox/{self.context}:{self.facts.kubernetes}-{_digest(self.context)}"
+
+
+@functools.cache
+def _digest(context: str) -> str:
+    root = assets.images() / context
+    digest = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        if "__pycache__" not in path.parts:
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:12]

@@ -9,7 +9,6 @@ VERSION = "1.33.4"
 DISTRIBUTION = Distribution(
     name="k3s",
     summary="k3s and Docker, from an image registry",
-    image=f"flyte-sandbox/node-k3s:{VERSION}-1",
     context="node-k3s",
     builds_on_debian=False,
     kubeconfig=f"{STATE}/kubeconfig.yaml",
