@@ -18,6 +18,8 @@ from sandbox.executors.kubernetes.settings import KubernetesSettings
 
 _NAMESPACES = "namespaces"
 _SERVICE_ACCOUNT = "error looking up service account"
+_NO_RIGHT = "cannot create resource"
+"""So the API server refuses whoever lacks the right; while it starts, it has read nobody's rights yet."""
 _SOON = timedelta(seconds=1)
 """Namespaces and service accounts are made by somebody else, and soon."""
 _PERMANENT = frozenset({400, 413, 422})
@@ -85,6 +87,8 @@ def _refused(kind: Kind, namespace: str, exc: errors.Refused) -> Outcome:
         return Full(f"waits for room in the quota: {exc.message}")
     if _SERVICE_ACCOUNT in exc.message and '"default" not found' in exc.message:
         return Later(f"the namespace {namespace} has no default service account (yet)", after=_SOON)
+    if exc.code == 403 and _NO_RIGHT in exc.message:
+        return Later(exc.message)
     code = _CODES.get(exc.code, "RuntimeFailure")
     error = AttemptError(code, exc.message, ErrorKind.USER, recoverable=exc.code not in _PERMANENT)
     return Failed(error)

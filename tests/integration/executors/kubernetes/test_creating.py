@@ -64,6 +64,10 @@ def test_a_name_that_is_taken_is_attached_to_only_if_it_is_ours(server: Server) 
             status(403, 'error looking up service account x/default: serviceaccount "default" not found'),
             False,
         ),
+        (
+            status(403, 'pods is forbidden: User "us" cannot create resource "pods" in the namespace "x"'),
+            False,
+        ),
     ],
 )
 def test_what_may_work_later_is_tried_again(server: Server, answer: tuple[int, Any], doubtful: bool) -> None:
