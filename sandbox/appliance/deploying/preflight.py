@@ -14,6 +14,11 @@ from sandbox.appliance.manifests.values import Values
 OLDEST = (1, 20)
 """The oldest Kubernetes that is known to work."""
 _VERBS = ("get", "create", "patch", "delete")
+_LOOKED_AT = (
+    resources.Kind("Pod", ("v1",), "pods"),
+    resources.Kind("ReplicaSet", ("apps/v1",), "replicasets"),
+)
+"""What a rollout is watched by."""
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -51,6 +56,9 @@ def _rights(cluster: Cluster, namespace: str, objects: Iterable[Object]) -> Iter
         if refused:
             where = f" in the namespace {namespace}" if kind.namespaced else ""
             yield f"You may not {', '.join(refused)} {kind.plural}{where}."
+    for kind in _LOOKED_AT:
+        if not _may(cluster, kind, "list", namespace):
+            yield f"You may not list {kind.plural} in the namespace {namespace}."
 
 
 def _may(cluster: Cluster, kind: resources.Kind, verb: str, namespace: str) -> bool:

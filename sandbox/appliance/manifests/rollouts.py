@@ -2,20 +2,19 @@
 
 One list of each kind is asked for per look, however many objects there are. What can never become ready
 (an image whose name is nonsense, a container that keeps dying, a job that failed) ends the wait before its
-deadline.
+deadline. Only pods of the newest revision count: a rollout may be there to mend those before it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from sandbox.appliance.manifests import resources
+from sandbox.appliance.manifests import resources, revisions, troubles
 from sandbox.appliance.manifests.cluster import Cluster, Refused
 from sandbox.appliance.manifests.errors import RolloutFailed
 from sandbox.appliance.manifests.resources import Object
+from sandbox.appliance.manifests.troubles import Suspects, Trouble
 
 KINDS = {
     "Deployment": ("apps/v1", "deployments"),
@@ -23,35 +22,8 @@ KINDS = {
     "Job": ("batch/v1", "jobs"),
 }
 """What is waited for."""
-HOPELESS = frozenset(("InvalidImageName", "ErrImageNeverPull"))
-"""Reasons of a waiting container that no time mends."""
-PATIENCE = {
-    "ErrImagePull": 45.0,
-    "ImagePullBackOff": 45.0,
-    "CreateContainerConfigError": 30.0,
-    "CreateContainerError": 60.0,
-}
-"""Reasons that may go by → seconds after which they are believed."""
-RESTARTS = 3
-"""So often a container may die before its rollout is given up."""
 _LOG_LINES = 15
 _INTERVAL = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a pod is not ready."""
-
-    pod: str
-    container: str
-    """Empty: the pod as a whole."""
-    reason: str
-    message: str
-    hopeless: bool = False
-
-    def __str__(self) -> str:
-        where = f"{self.pod}/{self.container}" if self.container else self.pod
-        return f"{where}: {self.reason}{': ' + self.message if self.message else ''}"
 
 
 def wait(
@@ -70,7 +42,8 @@ def wait(
     began = clock()
     pending = {resources.title(found): found for found in objects if found["kind"] in KINDS}
     done: dict[str, float] = {}
-    suspects = _Suspects()
+    suspects = Suspects()
+    before = troubles.deaths(_pods(cluster, pending.values(), _states(cluster, pending.values())))
     while pending:
         now = clock() - began
         states = _states(cluster, pending.values())
@@ -82,9 +55,11 @@ def wait(
         if not pending:
             break
         lost = [title for title in pending if has_failed(states.get(title))]
-        troubles = troubles_of(_pods(cluster, pending.values())) if now > 1 or lost else []
-        if lost or any(trouble.hopeless for trouble in suspects.judge(troubles, clock())) or now > timeout:
-            raise _failed(cluster, pending, troubles, now, timeout)
+        found: list[Trouble] = []
+        if now > 1 or lost:
+            found = troubles.of(_pods(cluster, pending.values(), states), before)
+        if lost or any(trouble.hopeless for trouble in suspects.judge(found, clock())) or now > timeout:
+            raise _failed(cluster, pending, found, now, timeout)
         pause(_INTERVAL)
     return done
 
@@ -123,113 +98,47 @@ def has_failed(state: Object | None) -> bool:
     )
 
 
-def troubles_of(pods: Iterable[Object]) -> list[Trouble]:
-    """What keeps pods from being ready, worst first."""
-    found = []
-    for pod in pods:
-        if (pod.get("status") or {}).get("phase") == "Succeeded" or pod["metadata"].get("deletionTimestamp"):
-            continue
-        found += _pod_troubles(pod)
-    return sorted(found, key=lambda trouble: not trouble.hopeless)
-
-
-def _pod_troubles(pod: Object) -> list[Trouble]:
-    name, status = resources.name_of(pod), pod.get("status") or {}
-    found = [
-        Trouble(name, "", str(condition.get("reason", "Unschedulable")), str(condition.get("message", "")))
-        for condition in status.get("conditions", ())
-        if condition["type"] == "PodScheduled" and condition["status"] == "False"
-    ]
-    if status.get("phase") == "Failed":
-        found.append(Trouble(name, "", str(status.get("reason", "Failed")), str(status.get("message", ""))))
-    for each in [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]:
-        trouble = _container_trouble(name, each)
-        if trouble:
-            found.append(trouble)
-    return found
-
-
-def _container_trouble(pod: str, status: Mapping[str, Any]) -> Trouble | None:
-    container, state = str(status["name"]), status.get("state") or {}
-    restarts = int(status.get("restartCount", 0))
-    waiting, ended = state.get("waiting"), state.get("terminated")
-    last = (status.get("lastState") or {}).get("terminated")
-    if waiting and waiting.get("reason") in HOPELESS:
-        return Trouble(pod, container, waiting["reason"], str(waiting.get("message", "")), hopeless=True)
-    if restarts and last:
-        message = f"ended with {last.get('exitCode')} ({last.get('reason', '')}), restarted {restarts} times"
-        reason = str((waiting or {}).get("reason") or "restarting")
-        return Trouble(pod, container, reason, message, hopeless=restarts >= RESTARTS)
-    if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-        return Trouble(pod, container, waiting["reason"], str(waiting.get("message", "")))
-    if ended and ended.get("exitCode"):
-        return Trouble(pod, container, str(ended.get("reason", "Error")), f"ended with {ended['exitCode']}")
-    if state.get("running") and not status.get("ready"):
-        return Trouble(pod, container, "not ready", "it runs, but its readiness probe fails")
-    return None
-
-
-class _Suspects:
-    """Remembers since when pods have had which trouble."""
-
-    def __init__(self) -> None:
-        self._since: dict[tuple[str, str, str], float] = {}
-
-    def judge(self, troubles: Sequence[Trouble], now: float) -> list[Trouble]:
-        """Those of `troubles` that are to be believed; what pulls images alternates between two reasons."""
-        keys = {self._key(trouble): trouble for trouble in troubles}
-        self._since = {key: self._since.get(key, now) for key in keys}
-        return [
-            Trouble(each.pod, each.container, each.reason, each.message, hopeless=True)
-            for key, each in keys.items()
-            if each.hopeless or now - self._since[key] > PATIENCE.get(each.reason, float("inf"))
-        ]
-
-    @staticmethod
-    def _key(trouble: Trouble) -> tuple[str, str, str]:
-        pulling = trouble.reason in ("ErrImagePull", "ImagePullBackOff")
-        return trouble.pod, trouble.container, "pull" if pulling else trouble.reason
-
-
 def _states(cluster: Cluster, wanted: Iterable[Object]) -> dict[str, Object]:
     """Title → the object as it is, of all kinds and namespaces that are wanted."""
     places = {(found["kind"], found["metadata"]["namespace"]) for found in wanted}
     states: dict[str, Object] = {}
     for kind, namespace in sorted(places):
         version, plural = KINDS[kind]
-        for item in cluster.ask("GET", f"/apis/{version}/namespaces/{namespace}/{plural}").get("items", ()):
+        for item in _list(cluster, f"/apis/{version}/namespaces/{namespace}/{plural}"):
             states[f"{kind} {resources.name_of(item)}"] = {**item, "kind": kind}
     return states
 
 
-def _pods(cluster: Cluster, wanted: Iterable[Object]) -> list[Object]:
-    """The pods of what is wanted."""
+def _pods(cluster: Cluster, wanted: Iterable[Object], states: Mapping[str, Object]) -> list[Object]:
+    """The pods of what is wanted, of its newest revision."""
+    there = [states[title] for found in wanted if (title := resources.title(found)) in states]
     found: list[Object] = []
-    by_namespace: dict[str, set[str]] = {}
-    for each in wanted:
-        labels = each["spec"]["template"]["metadata"]["labels"]
-        by_namespace.setdefault(each["metadata"]["namespace"], set()).add(labels["app.kubernetes.io/name"])
-    for namespace, names in by_namespace.items():
-        items = cluster.ask("GET", f"/api/v1/namespaces/{namespace}/pods").get("items", ())
-        found += [
-            pod
-            for pod in items
-            if (pod["metadata"].get("labels") or {}).get("app.kubernetes.io/name") in names
-        ]
+    for namespace in sorted({each["metadata"]["namespace"] for each in there}):
+        inside = [each for each in there if each["metadata"]["namespace"] == namespace]
+        replica_sets: list[Object] = []
+        if any(each["kind"] == "Deployment" for each in inside):
+            replica_sets = _list(cluster, f"/apis/apps/v1/namespaces/{namespace}/replicasets")
+        newest = {revisions.newest(each, replica_sets) for each in inside}
+        pods = _list(cluster, f"/api/v1/namespaces/{namespace}/pods")
+        found += [pod for pod in pods if (revision := revisions.of(pod)) and revision in newest]
     return found
+
+
+def _list(cluster: Cluster, path: str) -> list[Object]:
+    return list(cluster.ask("GET", path).get("items", ()))
 
 
 def _failed(
     cluster: Cluster,
     pending: Mapping[str, Object],
-    troubles: Sequence[Trouble],
+    found: Sequence[Trouble],
     seconds: float,
     timeout: float,
 ) -> RolloutFailed:
     names = ", ".join(sorted(pending))
-    lines = [str(trouble) for trouble in troubles[:8]]
+    lines = [str(trouble) for trouble in found[:8]]
     namespace = next(iter(pending.values()))["metadata"]["namespace"]
-    worst = next((trouble for trouble in troubles if trouble.container), None)
+    worst = next((trouble for trouble in found if trouble.container), None)
     if worst is not None:
         lines += _last_words(cluster, namespace, worst)
     if not lines:
