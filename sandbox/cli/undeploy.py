@@ -21,8 +21,14 @@ from sandbox.cli.manifests import flags
 def command(kubeconfig: Path | None, context: str | None, namespace: str, volumes: bool) -> None:
     """Remove the control plane from a Kubernetes cluster.
 
-    Without --volumes, the volumes of database and objects stay, and the next deploy goes on with them. The
-    namespaces of projects always stay.
+    Without --volumes, the volumes of database and objects stay, tasks that run go on, and the next deploy
+    takes up all of it. The namespaces of projects always stay.
     """
-    removed = deployment.undeploy(clusters.connect(kubeconfig, context), namespace, volumes=volumes)
-    click.echo(f"Removed {len(removed)} objects." if removed else f"There is nothing of ours in {namespace}.")
+    done = deployment.undeploy(clusters.connect(kubeconfig, context), namespace, volumes=volumes)
+    click.echo(
+        f"Removed {len(done.changes)} objects."
+        if done.changes
+        else f"There is nothing of ours in {namespace}."
+    )
+    if done.attempts:
+        click.echo(f"Pods and other objects of tasks: {done.attempts} {'deleted' if volumes else 'let go'}.")

@@ -13,8 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sandbox.appliance.deploying import preflight
-from sandbox.appliance.manifests import applying, discovery, rendering, resources, rollouts, validation
+from sandbox.appliance.deploying import attempts, preflight
+from sandbox.appliance.manifests import (
+    applying,
+    configuration,
+    discovery,
+    rendering,
+    resources,
+    rollouts,
+    validation,
+)
 from sandbox.appliance.manifests import cluster as clusters
 from sandbox.appliance.manifests.applying import Action, Change
 from sandbox.appliance.manifests.cluster import Cluster
@@ -91,9 +99,22 @@ def deploy(cluster: Cluster, values: Values, *, timeout: float, progress: Progre
     return Deployed(tuple(changes), time.monotonic() - began)
 
 
-def undeploy(cluster: Cluster, namespace: str, *, volumes: bool = False) -> list[Change]:
+@dataclass(frozen=True, slots=True)
+class Undeployed:
+    """What was taken from a cluster."""
+
+    changes: tuple[Change, ...]
+    attempts: int
+    """Pods and custom resources of tasks that were let go, or deleted with the volumes."""
+
+
+def undeploy(cluster: Cluster, namespace: str, *, volumes: bool = False) -> Undeployed:
     """Delete what `deploy` made; volumes and the namespace, thus all data, only with `volumes`. Ends when the
-    pods are gone. Namespaces of projects stay: what is in them is their users'."""
+    pods are gone.
+
+    Namespaces of projects stay: what is in them is their users'. Tasks that run go on, and the next
+    deployment finds them again; with the data they go too.
+    """
     changes = applying.remove(cluster, namespace, volumes=volumes)
     deadline = time.monotonic() + _GONE_TIMEOUT
     while left := _pods_left(cluster, namespace):
@@ -104,7 +125,8 @@ def undeploy(cluster: Cluster, namespace: str, *, volumes: bool = False) -> list
                 f"Look at `kubectl -n {namespace} get pods`, then run it again.",
             )
         time.sleep(0.5)
-    return changes
+    let_go = attempts.let_go(cluster, configuration.owner(namespace), delete=volumes)
+    return Undeployed(tuple(changes), let_go)
 
 
 def _objects(cluster: Cluster, values: Values) -> list[Object]:

@@ -71,7 +71,7 @@ def _kubernetes(values: Values) -> KubernetesConfig:
         listen=ListenConfig(grpc=GRPC_PORT, http=CONSOLE_PORT, health=HEALTH_PORT, webhook=WEBHOOK_PORT),
         pods=PodsConfig(
             namespace=tasks.namespace,
-            owner=owner(values),
+            owner=owner(values.namespace),
             service_account=tasks.service_account,
             image_pull_policy=tasks.image_pull_policy,
             copilot_image=values.image(values.images.control_plane),
@@ -89,9 +89,9 @@ def _kubernetes(values: Values) -> KubernetesConfig:
     )
 
 
-def owner(values: Values) -> str:
-    """Whose pods of tasks are whose, where several control planes share a cluster."""
-    return values.namespace if values.namespace.startswith("flyte") else f"flyte-{values.namespace}"
+def owner(namespace: str) -> str:
+    """Whose pods of tasks are those of the control plane in a namespace, where several share a cluster."""
+    return namespace if namespace.startswith("flyte") else f"flyte-{namespace}"
 
 
 def cluster_name(values: Values, name: str) -> str:
