@@ -38,6 +38,7 @@ def pods(config: ServerConfig) -> KubernetesSettings:
         tolerations=tuple(chosen.tolerations),
         interruptible_tolerations=tuple(chosen.interruptible_tolerations),
         interruptible_node_selector=chosen.interruptible_node_selector,
+        gpu_resource=chosen.gpu_resource,
         image_pull_grace=timedelta(seconds=chosen.image_pull_grace),
         create_grace=timedelta(seconds=chosen.create_grace),
         keep_finished=timedelta(seconds=chosen.keep),

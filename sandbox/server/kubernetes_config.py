@@ -41,6 +41,8 @@ class PodsConfig:
     tolerations: list[dict[str, Any]] = field(default_factory=list)
     interruptible_tolerations: list[dict[str, Any]] = field(default_factory=list)
     interruptible_node_selector: dict[str, str] = field(default_factory=dict)
+    gpu_resource: str = "nvidia.com/gpu"
+    """What a container asks for that needs a GPU."""
     image_pull_grace: float = 180.0
     """Seconds that an image may fail to be pulled before the attempt fails."""
     create_grace: float = 180.0

@@ -57,11 +57,26 @@ class FlyteSandbox:
         remote: FlyteRemote | None = None,
         timeout: float = 300.0,
     ) -> FlyteWorkflowExecution:
-        """Register a workflow of this process with its code, run it, and wait for its end.
+        """Launch a workflow of this process and wait for its end.
 
-        It goes up as `pyflyte run --remote` sends it: by fast registration, versioned by its content. The
-        execution says how it went (`outputs`, `error`); after `timeout` seconds flytekit's FlyteTimeout is
-        raised.
+        The execution says how it went (`outputs`, `error`). After `timeout` seconds flytekit's FlyteTimeout
+        is raised.
+        """
+        remote = remote or self.remote()
+        execution = self.launch(workflow, inputs, remote=remote)
+        limit = datetime.timedelta(seconds=timeout)
+        return remote.wait(execution, timeout=limit, poll_interval=_LOOK_EVERY)
+
+    def launch(
+        self,
+        workflow: WorkflowBase,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        remote: FlyteRemote | None = None,
+    ) -> FlyteWorkflowExecution:
+        """Register a workflow of this process with its code and begin to run it.
+
+        It goes up as `pyflyte run --remote` sends it: by fast registration, versioned by its content.
         """
         from flytekit.configuration import ImageConfig, SerializationSettings  # noqa: PLC0415 - as above
 
@@ -74,6 +89,4 @@ class FlyteSandbox:
             domain=remote.default_domain,
         )
         registered = remote.fast_register_workflow(workflow, settings)
-        execution = remote.execute(registered, inputs=dict(inputs or {}))
-        limit = datetime.timedelta(seconds=timeout)
-        return remote.wait(execution, timeout=limit, poll_interval=_LOOK_EVERY)
+        return remote.execute(registered, inputs=dict(inputs or {}))

@@ -40,7 +40,7 @@ def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A ready sandbox that knows everything in `projects`."""
     # A conftest that pytest comes upon late cannot add options.
     opener = BACKENDS[request.config.getoption("--conformance-backend", default="embedded")]
-    with opener(tmp_path_factory.mktemp("conformance")) as backend:
+    with opener(tmp_path_factory.mktemp("conformance"), request) as backend:
         backend.register(PROJECTS)
         yield backend
 

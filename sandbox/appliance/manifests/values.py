@@ -210,6 +210,13 @@ class Tasks:
     interruptible_tolerations: tuple[Mapping[str, Any], ...] = ()
     interruptible_node_selector: Mapping[str, str] = field(default_factory=dict)
     gpu_resource: str = "nvidia.com/gpu"
+    """What a container asks for that needs a GPU."""
+    image_pull_grace: float = 180.0
+    """Seconds that an image may fail to be pulled before the attempt fails."""
+    create_grace: float = 180.0
+    """Seconds that a container may fail to be created before the attempt fails."""
+    keep: float = 3600.0
+    """Seconds that pods are kept after their end."""
     plugins: Mapping[str, Any] = field(default_factory=dict)
     """Of custom resources, as `sandbox.executors.kubernetes.plugins.settings` has them: `operatorGrace`
     (seconds), `spark.historyServer`, `ray.serviceType`."""

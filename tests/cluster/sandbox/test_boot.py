@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.testing import commands
-from tests.cluster.sandbox.conftest import NAMESPACE, Box
+from tests.boxes import NAMESPACE, Box
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1800)

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.appliance.building import installer
 from sandbox.testing import commands
-from tests.cluster.sandbox.conftest import Box, execute
+from tests.boxes import Box, execute
 
 pytestmark = pytest.mark.timeout(3000)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flytekit.exceptions.system import FlyteSystemUnavailableException
+from flytekit.remote import FlyteWorkflowExecution
 
+from tests.boxes import NAMESPACE, Box
 from tests.cluster.sandbox import workflows
-from tests.cluster.sandbox.conftest import NAMESPACE, Box
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
@@ -22,20 +22,38 @@ def _pods(box: Box) -> list[dict[str, Any]]:
     return list(box.get("pods", "-n", PODS)["items"])
 
 
-def _running(box: Box, fragment: str) -> str:
-    """The name of a running pod of a task whose name has this in it."""
+def _quotas(box: Box) -> list[str | None]:
+    """How many pods each quota of the namespace allows."""
+    found = box.get("resourcequotas", "-n", PODS)["items"]
+    return [quota["spec"].get("hard", {}).get("pods") for quota in found]
+
+
+def _lingering(box: Box, seconds: float) -> tuple[str, str]:
+    """A workflow whose task takes so long: the names of its execution and of the task's pod, which runs."""
+    name = box.flyte.launch(workflows.lingering, {"seconds": seconds}).id.name
+    return name, eventually(lambda: _running(box, name), timeout=90, interval=0.2)
+
+
+def _running(box: Box, execution: str) -> str:
+    """The name of a running pod of an execution."""
     for pod in _pods(box):
-        name = str(pod["metadata"]["labels"].get("task-name", ""))
-        if fragment in name and pod["status"]["phase"] == "Running":
+        if pod["metadata"]["labels"].get("execution-id") == execution and pod["status"]["phase"] == "Running":
             return str(pod["metadata"]["name"])
     return ""
 
 
-def _beside(act: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
-    results: list[Any] = []
-    thread = threading.Thread(target=lambda: results.append(act()))
-    thread.start()
-    return thread, results
+def _finished(box: Box, name: str) -> FlyteWorkflowExecution:
+    """An execution at its end; meanwhile the control plane may be away."""
+    remote = box.flyte.remote()
+
+    def ended() -> bool:
+        try:
+            return remote.fetch_execution(name=name).is_done
+        except FlyteSystemUnavailableException:
+            return False
+
+    eventually(ended, timeout=300, interval=0.5)
+    return remote.wait(remote.fetch_execution(name=name))
 
 
 def test_a_workflow_runs_in_a_pod(box: Box) -> None:
@@ -57,64 +75,64 @@ def test_a_task_that_takes_too_much_memory_is_told_so(box: Box) -> None:
 
 
 def test_an_image_that_is_missing_is_named_by_the_doctor_while_it_is_waited_for(box: Box) -> None:
-    remote = box.flyte.remote()
-    thread, results = _beside(lambda: box.flyte.run(workflows.without_image, {"x": 1}, timeout=600))
-    try:
-        said = eventually(
-            lambda: "no-such-image" in box.run("doctor", check=False).stdout, timeout=150, interval=2
-        )
-        assert said
-    finally:
-        thread.join()
-    error = results[0].error
+    name = box.flyte.launch(workflows.without_image, {"x": 1}).id.name
+    assert eventually(
+        lambda: "no-such-image" in box.run("doctor", check=False).stdout, timeout=150, interval=2
+    )
+    error = _finished(box, name).error
     assert error is not None
     assert "no-such-image" in error.message
-    assert remote is not None
 
 
 def test_what_a_quota_has_no_room_for_waits(box: Box) -> None:
     place = ("-p", "flytesnacks", "-d", "development")
     box.run("quota", "set", *place, "--tasks", "1")
     try:
-        threads = [_beside(lambda: box.flyte.run(workflows.lingering, {"seconds": 4.0})) for _ in range(3)]
-        most = 0
-        while any(thread.is_alive() for thread, _ in threads):
-            most = max(most, sum(1 for pod in _pods(box) if pod["status"]["phase"] == "Running"))
-            threads[0][0].join(0.3)
-        assert [results[0].error for _, results in threads] == [None, None, None]
-        assert most <= 1
+        eventually(lambda: _quotas(box) == ["1"], timeout=30, interval=0.2)
+        names = [box.flyte.launch(workflows.lingering, {"seconds": 4.0}).id.name for _ in range(3)]
+        counts: list[int] = []
+        remote = box.flyte.remote()
+
+        def all_ended() -> bool:
+            counts.append(sum(1 for pod in _pods(box) if pod["status"]["phase"] == "Running"))
+            return all(remote.fetch_execution(name=name).is_done for name in names)
+
+        eventually(all_ended, timeout=200, interval=0.3)
+        assert [_finished(box, name).error for name in names] == [None, None, None]
+        assert max(counts) == 1
     finally:
         box.run("quota", "delete", *place)
+    eventually(lambda: _quotas(box) == [None], timeout=30, interval=0.2)
 
 
 def test_a_pod_that_somebody_deletes_is_tried_again(box: Box) -> None:
-    thread, results = _beside(lambda: box.flyte.run(workflows.lingering, {"seconds": 15.0}))
-    pod = eventually(lambda: _running(box, "linger"), timeout=90, interval=0.2)
+    name, pod = _lingering(box, 15.0)
     box.kubectl("delete", "pod", pod, "-n", PODS, "--grace-period=0", "--force")
-    thread.join()
-    assert results[0].error is None
-    assert results[0].outputs["o0"] != pod
+    ended = _finished(box, name)
+    assert ended.error is None
+    assert ended.outputs["o0"] != pod
 
 
 @pytest.mark.parametrize("component", ["flytepropeller", "flyteadmin", "postgres"])
 def test_a_component_that_is_killed_loses_nothing(box: Box, component: str) -> None:
-    thread, results = _beside(lambda: box.flyte.run(workflows.lingering, {"seconds": 15.0}))
-    pod = eventually(lambda: _running(box, "linger"), timeout=90, interval=0.2)
+    name, pod = _lingering(box, 15.0)
     selector = f"app.kubernetes.io/name={component}"
     box.kubectl("delete", "pod", "-n", NAMESPACE, "-l", selector, "--grace-period=0", "--force")
-    thread.join()
-    assert results[0].error is None
-    assert results[0].outputs["o0"] == pod  # the pod went on meanwhile
+    ended = _finished(box, name)
+    assert ended.error is None
+    assert ended.outputs["o0"] == pod  # the pod went on meanwhile
     eventually(lambda: box.status()["healthy"], timeout=180, interval=1)
 
 
 def test_the_nodes_container_killed_and_started_again_keeps_everything(box: Box) -> None:
     before = box.flyte.run(workflows.doubled, {"x": 2})
+    meanwhile, _ = _lingering(box, 15.0)
     subprocess.run(["docker", "kill", box.container], check=True, capture_output=True)
     assert "stopped" in box.run("status", check=False).stdout
     box.run("start", "--no-client-config", "--no-kubeconfig")
     again = box.flyte.remote().fetch_execution(name=before.id.name)
     assert again.closure.outputs is not None
+    assert _finished(box, meanwhile).error is None
     assert box.flyte.run(workflows.doubled, {"x": 3}).outputs["o0"] == 6
 
 

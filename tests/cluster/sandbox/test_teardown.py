@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.testing import commands
-from tests.cluster.sandbox.conftest import ROOT, execute
+from tests.boxes import ROOT, execute
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+import pytest
 from flytekit.remote import FlyteRemote
 
 PROJECT, DOMAIN, VERSION = "flytesnacks", "development", "conformance"
@@ -55,6 +56,7 @@ class Backend(Protocol):
 
 
 class Opener(Protocol):
-    """Starts a backend in an empty folder, and leaves nothing of it behind."""
+    """Starts a backend in an empty folder, and leaves nothing of it behind. What it shares with other suites
+    are fixtures of the request."""
 
-    def __call__(self, folder: Path) -> AbstractContextManager[Backend]: ...
+    def __call__(self, folder: Path, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]: ...

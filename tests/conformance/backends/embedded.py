@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from flytekit.configuration import Config
 from flytekit.remote import FlyteRemote
 
@@ -51,7 +52,7 @@ class Embedded:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Embedded]:
+def opened(folder: Path, request: pytest.FixtureRequest) -> Iterator[Embedded]:
     """See `Opener`."""
     project = folder / "project"
     project.mkdir()

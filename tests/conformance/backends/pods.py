@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from flytekit.remote import FlyteRemote
 
-from sandbox.testing import SandboxContainer, commands
+from sandbox.testing import commands
 from sandbox.testing.running import FlyteSandbox
+from tests.boxes import Box
 from tests.conformance.backends import DOMAIN, PROJECT, VERSION
 from tests.sandboxes import CommandFailed
 
@@ -65,7 +67,7 @@ class Pods:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Pods]:
+def opened(folder: Path, request: pytest.FixtureRequest) -> Iterator[Pods]:
     """See `Opener`."""
-    with SandboxContainer("sandbox") as container:
-        yield Pods(container.flyte, folder)
+    box: Box = request.getfixturevalue("box")
+    yield Pods(box.flyte, folder)

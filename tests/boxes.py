@@ -1,23 +1,22 @@
-"""A whole sandbox in a container, made once for the tests of this folder; those that break it mend it."""
+"""A whole sandbox in a container, as tests see it."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sandbox.testing import SandboxContainer, commands, containers
 from sandbox.testing.running import FlyteSandbox
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 NAMESPACE = "flyte"
+_VALUES = ("--set", "tasks.imagePullGrace=30")
 
 
 @dataclass(frozen=True)
@@ -63,26 +62,16 @@ def execute(
     return done
 
 
-@pytest.fixture(scope="session")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The diabetes example, copied to where a user would have it."""
-    folder = tmp_path_factory.mktemp("projects") / "diabetes"
-    ignored = shutil.ignore_patterns("__pycache__", "flyte-package.tgz")
-    shutil.copytree(ROOT / "examples" / "diabetes", folder, ignore=ignored)
-    return folder
+@contextmanager
+def started(distribution: str, source: Path) -> Iterator[Box]:
+    """One that is made for the block and gone after it."""
+    with SandboxContainer("sandbox", distribution=distribution, source=source, options=_VALUES) as container:
+        yield Box(container.flyte, source)
 
 
-@pytest.fixture(scope="session")
-def box(request: pytest.FixtureRequest, distribution: str, example: Path) -> Iterator[Box]:
-    """A ready sandbox of the profile `sandbox`; the example is its source."""
-    there = request.config.getoption("--sandbox")
-    if there:
-        status = json.loads(
-            commands.run("status", "--name", there, "-o", "json", environ=commands.environ(None))
-        )
-        folder = example.parent / "clients"
-        folder.mkdir()
-        yield Box(containers.describe(there, status["profile"], folder), Path(status["source"]))
-        return
-    with SandboxContainer("sandbox", distribution=distribution, source=example) as container:
-        yield Box(container.flyte, example)
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[Box]:
+    """One that somebody keeps running; clients' files go to a folder that is made for them."""
+    status = json.loads(commands.run("status", "--name", name, "-o", "json", environ=commands.environ(None)))
+    folder.mkdir()
+    yield Box(containers.describe(name, status["profile"], folder), Path(status["source"]))
