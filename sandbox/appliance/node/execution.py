@@ -6,6 +6,7 @@ that says which stream, three of padding, four with the length.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -60,7 +61,7 @@ def run(
     identifier = _create(engine, node, command, environment, directory, stdin=stdin != (), tty=False)
     stdout, stderr = bytearray(), bytearray()
     with errors("the command in the node can't be started"), _Socket(engine, identifier, tty=False) as stream:
-        for kind, data in _exchange(stream, stdin):
+        for kind, data in _exchange(*stream, stdin):
             if printed is not None:
                 printed(data)
                 stderr.extend(data)
@@ -103,9 +104,9 @@ def interact(
     with errors("the command in the node can't be started"), _Socket(engine, identifier, tty=tty) as stream:
         if tty:
             with _RawTerminal(lambda rows, columns: engine.api.exec_resize(identifier, rows, columns)):
-                _pass_on(stream, framed=False)
+                _pass_on(*stream, framed=False)
         else:
-            _pass_on(stream, framed=True)
+            _pass_on(*stream, framed=True)
     return _exit_code(engine, identifier)
 
 
@@ -144,27 +145,40 @@ def _exit_code(engine: Engine, identifier: str) -> int:
 
 
 class _Socket:
-    """The connection to a started command."""
+    """The connection to a started command, and what came of its output before we had it."""
 
     def __init__(self, engine: Engine, identifier: str, *, tty: bool) -> None:
         self._holder = engine.api.exec_start(identifier, socket=True, tty=tty)
         self.raw: socket.socket = getattr(self._holder, "_sock", self._holder)
 
-    def __enter__(self) -> socket.socket:
+    def __enter__(self) -> tuple[socket.socket, bytes]:
+        early = self._read_with_the_head()
         self.raw.settimeout(None)
-        return self.raw
+        return self.raw, early
+
+    def _read_with_the_head(self) -> bytes:
+        """Who read the head of Docker's answer took what came with it, and keeps it."""
+        response = getattr(self._holder, "_response", None)
+        peek = getattr(response.raw._fp.fp, "peek", None) if response is not None else None
+        if peek is None:  # by SSH
+            return b""
+        self.raw.setblocking(False)  # a reader that keeps nothing would wait for more
+        with contextlib.suppress(OSError):  # TLS has nothing either
+            return bytes(peek())
+        return b""
 
     def __exit__(self, *_: object) -> None:
         self._holder.close()
         self.raw.close()
 
 
-def _exchange(stream: socket.socket, stdin: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def _exchange(stream: socket.socket, early: bytes, stdin: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Write all input while output is read, so that neither side waits for the other."""
     pieces = iter(stdin)
     pending = memoryview(b"")
     writing = True
-    buffer = bytearray()
+    buffer = bytearray(early)
+    yield from frames(buffer)
     while True:
         readable, writable, _ = select.select([stream], [stream] if writing else [], [])
         if writable:
@@ -184,10 +198,11 @@ def _exchange(stream: socket.socket, stdin: Iterable[bytes]) -> Iterator[tuple[i
             yield from frames(buffer)
 
 
-def _pass_on(stream: socket.socket, *, framed: bool) -> None:
+def _pass_on(stream: socket.socket, early: bytes, *, framed: bool) -> None:
     """Between the socket and this process's streams, until the command has ended."""
     source, buffer = sys.stdin.fileno(), bytearray()
     watched: list[Any] = [stream, source]
+    _show(early, buffer, framed=framed)
     while True:
         ready, _, _ = select.select(watched, [], [])
         if source in ready:
@@ -201,12 +216,17 @@ def _pass_on(stream: socket.socket, *, framed: bool) -> None:
             data = stream.recv(_CHUNK)
             if not data:
                 return
-            if framed:
-                buffer.extend(data)
-                for kind, piece in frames(buffer):
-                    _write(2 if kind == _ERR else 1, piece)
-            else:
-                _write(1, data)
+            _show(data, buffer, framed=framed)
+
+
+def _show(data: bytes, buffer: bytearray, *, framed: bool) -> None:
+    """What came, on the stream that it is for; `buffer` keeps a frame that has only begun."""
+    if not framed:
+        _write(1, data)
+        return
+    buffer.extend(data)
+    for kind, piece in frames(buffer):
+        _write(2 if kind == _ERR else 1, piece)
 
 
 def _write(descriptor: int, data: bytes) -> None:
