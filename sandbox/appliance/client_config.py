@@ -108,8 +108,9 @@ def remove(state: SandboxState) -> tuple[Path, ...]:
     return tuple(removed)
 
 
-def variables(state: SandboxState, endpoints: Endpoints) -> dict[str, str]:
-    """The environment in which any client of Flyte talks to this sandbox."""
+def variables(state: SandboxState, endpoints: Endpoints, image: str | None = None) -> dict[str, str]:
+    """The environment in which any client of Flyte talks to this sandbox. `image`: what tasks run in that
+    name none; None: flytekit's own choice."""
     found = {
         "FLYTE_PLATFORM_URL": endpoints.grpc.removeprefix("dns:///"),
         "FLYTE_PLATFORM_INSECURE": "true",
@@ -117,6 +118,8 @@ def variables(state: SandboxState, endpoints: Endpoints) -> dict[str, str]:
         "FLYTE_AWS_ACCESS_KEY_ID": endpoints.access_key,
         "FLYTE_AWS_SECRET_ACCESS_KEY": endpoints.secret_key,
     }
+    if image is not None:
+        found["FLYTE_INTERNAL_IMAGE"] = image
     path = path_of(state.name)
     if path is not None and path.is_file():
         found = {"FLYTECTL_CONFIG": str(path), **found}

@@ -32,6 +32,19 @@ def endpoints(name: str) -> Endpoints:
     return Endpoints.of(SandboxState.locate(name).load().ports)
 
 
+def variables(name: str) -> dict[str, str]:
+    """The environment in which any client of Flyte talks to a sandbox; raises NotFound.
+
+    In a container, tasks that name no image run in the sandbox's own: flytekit's is in a registry.
+    """
+    image = None
+    if found.is_boxed(name):
+        from sandbox.appliance.images import contexts  # noqa: PLC0415 - embedded sandboxes do without
+
+        image = contexts.alias(contexts.TASK)
+    return client_config.variables(SandboxState.locate(name), endpoints(name), image)
+
+
 def invocation(
     name: str, words: Sequence[str], *, tag: str | None = None, environ: Mapping[str, str] | None = None
 ) -> Invocation:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 
 import click
 
-from sandbox.appliance import client_config, status
 from sandbox.appliance import found as found_names
-from sandbox.appliance.state import SandboxState
+from sandbox.appliance import status
 from sandbox.appliance.status import ComponentStatus, Status
-from sandbox.cli import options, tables, units
+from sandbox.cli import options, summary, tables, units
 from sandbox.cli.terminal import Terminal
 
 _HEADERS = ("component", "health", "pid", "port", "memory", "up", "version")
@@ -35,15 +33,7 @@ def command(name: str, everything: bool, output: str) -> int:
         from sandbox.cli import boxed_status  # noqa: PLC0415 - brings Docker
 
         return boxed_status.show(name, output)
-    found = status.inspect(name)
-    if output == "json":
-        options.print_json(found.to_json())
-    elif output == "env":
-        for variable, value in client_config.variables(SandboxState.locate(name), found.endpoints).items():
-            click.echo(f"export {variable}={shlex.quote(value)}")
-    else:
-        _print(found, Terminal(sys.stdout))
-    return 0 if found.healthy else 1
+    return summary.show(status.inspect(name), output, _print)
 
 
 def _all(output: str) -> int:
@@ -54,7 +44,7 @@ def _all(output: str) -> int:
         click.echo("There is no sandbox. Start one with `sandbox start`.")
     else:
         rows = [
-            (one.name, one.profile, _condition(one), one.endpoints.console, units.size(one.memory))
+            (one.name, one.profile, summary.condition(one), one.endpoints.console, units.size(one.memory))
             for one in found
         ]
         terminal = Terminal(sys.stdout)
@@ -65,16 +55,10 @@ def _all(output: str) -> int:
 
 
 def _print(found: Status, terminal: Terminal) -> None:
-    condition = _condition(found)
-    colour = "green" if found.healthy else "yellow" if found.running else "dim"
-    terminal.line(f"{terminal.style(found.name, 'bold')}  {terminal.style(condition, colour)}")
     facts = [
         ("Profile", found.profile),
         ("Version", found.version),
-        ("Console", found.endpoints.console),
-        ("gRPC", found.endpoints.grpc),
-        ("S3", f"{found.endpoints.object_store}  (bucket {found.endpoints.bucket})"),
-        ("Postgres", found.endpoints.postgres),
+        *summary.addresses(found.endpoints),
         ("Source", found.source or "none"),
         ("State", str(found.state)),
         ("Memory", units.size(found.memory)),
@@ -84,10 +68,7 @@ def _print(found: Status, terminal: Terminal) -> None:
         ("Connector", f"{one.endpoint}  {', '.join(one.types) if one.answers else 'does not answer'}")
         for one in found.connectors
     ]
-    if found.uptime is not None:
-        facts.append(("Up", units.duration(found.uptime)))
-    for label, value in facts:
-        terminal.paragraph(f"  {label:<10}", value, indent=12)
+    summary.head(found, summary.condition(found), facts, terminal)
     click.echo(_table(found.components, terminal.width))
     for part in found.components:
         remarks = [part.detail, _restarts(part.restarts)]
@@ -111,12 +92,6 @@ def _restarts(count: int) -> str:
     if not count:
         return ""
     return "started again once" if count == 1 else f"started again {count} times"
-
-
-def _condition(found: Status) -> str:
-    if not found.running:
-        return "stopped"
-    return "healthy" if found.healthy else "running, not healthy"
 
 
 def _row(part: ComponentStatus) -> tuple[str, ...]:

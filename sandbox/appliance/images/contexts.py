@@ -57,7 +57,7 @@ class Context:
     @property
     def alias(self) -> str:
         """The tag without a digest, for people: `flyte-sandbox/control-plane:0.1.0`."""
-        return f"{PREFIX}/{self.name}:{sandbox.__version__}"
+        return alias(self.name)
 
     @property
     def digest(self) -> str:
@@ -74,6 +74,11 @@ class Context:
                 entry.mode = 0o644
                 archive.addfile(entry, io.BytesIO(content))
         return buffer.getvalue()
+
+
+def alias(name: str) -> str:
+    """What people call the image of that name; nothing is looked at."""
+    return f"{PREFIX}/{name}:{sandbox.__version__}"
 
 
 def of(

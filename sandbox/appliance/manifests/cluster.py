@@ -17,6 +17,7 @@ from sandbox.executors.kubernetes.client import Client
 
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
+_REMEDY = "Look whether the cluster runs and the kube context is the right one, then try again."
 
 
 class Refused(ManifestError):
@@ -69,12 +70,15 @@ def group_versions(cluster: Cluster) -> set[str]:
 
 
 class KubeconfigCluster:
-    """A `Cluster` by what a kubeconfig says."""
+    """A `Cluster` by what a kubeconfig says. All methods raise Refused, and ClusterUnreachable if nobody
+    answers."""
 
-    def __init__(self, client: Client, server: str) -> None:
-        self._client = client
+    def __init__(self, client: Client, server: str, remedy: str = _REMEDY) -> None:
+        self.client = client
+        """What asks: raises the errors of `executors.kubernetes`."""
         self.server = server
         """Its URL, for people."""
+        self._remedy = remedy
 
     def ask(
         self,
@@ -87,16 +91,33 @@ class KubeconfigCluster:
     ) -> dict[str, Any]:
         with self._errors():
             if method == "GET":
-                return self._client.get(path, query)
+                return self.client.get(path, query)
+            if method == "POST":
+                return self.client.create(path, body or {}, query)
             if method == "PATCH":
-                return self._client.patch(path, body, content_type, query)
+                return self.client.patch(path, body, content_type, query)
+            if method == "PUT":
+                return self.client.replace(path, body or {})
             if method == "DELETE":
-                return self._client.delete(path, body)
-            return self._client.create(path, body or {}, query)
+                return self.client.delete(path, body)
+        raise ValueError(f"no method: {method}")
 
     def text(self, path: str, *, query: Mapping[str, str] | None = None) -> str:
-        with self._errors(), self._client.open(path, query) as pieces:
+        with self.stream(path, query=query) as pieces:
             return b"".join(pieces).decode("utf-8", "replace")
+
+    @contextmanager
+    def stream(
+        self, path: str, *, query: Mapping[str, str] | None = None, read_timeout: float = 60.0
+    ) -> Iterator[Iterator[bytes]]:
+        """An answer as it comes; `read_timeout`: seconds without a byte."""
+        with self._errors(), self.client.open(path, query, read_timeout=read_timeout) as pieces:
+            yield pieces
+
+    def items(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """All objects of a list."""
+        with self._errors():
+            return [item for page in self.client.list(path, query) for item in page.get("items") or ()]
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -108,7 +129,7 @@ class KubeconfigCluster:
             raise ClusterUnreachable(
                 f"the Kubernetes API server {self.server} does not do what it is asked",
                 str(exc),
-                "Look whether the cluster runs and the kube context is the right one, then try again.",
+                self._remedy,
             ) from exc
 
 
