@@ -1,6 +1,6 @@
 """A support bundle: one archive with all that somebody else needs to see what is wrong with a sandbox.
 
-Never in it: the values of Secrets, the kubeconfig, and what tasks read or wrote.
+Never in it: the values of Secrets (`redaction`), the kubeconfig, and what tasks read or wrote.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
-from sandbox.appliance.boxed import status
-from sandbox.appliance.boxed.cluster import BoxedCluster
+from sandbox.appliance.boxed import doctor, status
 from sandbox.appliance.boxed.opened import Opened, opened
+from sandbox.appliance.boxed.redaction import Redaction, hidden
+from sandbox.appliance.diagnosis import facts
 from sandbox.appliance.errors import ApplianceError
-from sandbox.appliance.manifests.cluster import Refused
+from sandbox.appliance.manifests.cluster import KubeconfigCluster, Refused
 from sandbox.appliance.node import container, execution
 from sandbox.appliance.node.engine import errors
 
@@ -37,10 +38,13 @@ _COLLECTIONS = {
     "quotas": "/api/v1/resourcequotas",
     "deployments": "/apis/apps/v1/deployments",
     "statefulsets": "/apis/apps/v1/statefulsets",
+    "replicasets": "/apis/apps/v1/replicasets",
     "jobs": "/apis/batch/v1/jobs",
+    "webhooks": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "policies": "/apis/networking.k8s.io/v1/networkpolicies",
+    "storage": "/apis/storage.k8s.io/v1/storageclasses",
 }
-_SECRET_WORDS = ("password", "secret", "token", "credential", "access_key", "access-key", "url")
-_HIDDEN = "(hidden)"
+_SECRETS = "/api/v1/secrets"
 
 
 def write(name: str, path: Path) -> list[str]:
@@ -50,8 +54,9 @@ def write(name: str, path: Path) -> list[str]:
     """
     written = []
     with opened(name, running=False) as box, tarfile.open(path, "w:gz") as tar:
+        redaction = _redaction(box)
         for member, content in _contents(box):
-            data = content.encode()
+            data = redaction.text(content).encode()
             info = tarfile.TarInfo(f"sandbox-{name}/{member}")
             info.size, info.mtime = len(data), int(time.time())
             tar.addfile(info, io.BytesIO(data))
@@ -60,11 +65,20 @@ def write(name: str, path: Path) -> list[str]:
     return written
 
 
+def _redaction(box: Opened) -> Redaction:
+    """By the Secrets of a cluster that answers; of one that does not, by names alone."""
+    try:
+        return Redaction(box.cluster().items(_SECRETS) if box.node.running else ())
+    except ApplianceError:
+        return Redaction()
+
+
 def _contents(box: Opened) -> Iterator[tuple[str, str]]:
     yield "versions.json", _json(_versions(box))
     yield "status.json", _told(lambda: _json(_status(box)))
     yield "container.json", _told(lambda: _json(_container(box)))
     yield "node.log", _told(lambda: container.last_words(box.docker, box.node, _LINES))
+    yield "doctor.json", _told(lambda: _json(_findings(box)))
     if not box.node.running:
         return
     for member, script in (
@@ -83,7 +97,7 @@ def _contents(box: Opened) -> Iterator[tuple[str, str]]:
         yield "cluster.txt", str(exc)
 
 
-def _of_cluster(cluster: BoxedCluster) -> Iterator[tuple[str, str]]:
+def _of_cluster(cluster: KubeconfigCluster) -> Iterator[tuple[str, str]]:
     for title, path in _COLLECTIONS.items():
         try:
             found = cluster.items(path)
@@ -96,15 +110,11 @@ def _of_cluster(cluster: BoxedCluster) -> Iterator[tuple[str, str]]:
                 yield from _logs(cluster, pod)
 
 
-def _logs(cluster: BoxedCluster, pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _logs(cluster: KubeconfigCluster, pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     metadata = pod["metadata"]
     place = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/log"
-    restarted = {
-        one["name"]
-        for one in (pod.get("status") or {}).get("containerStatuses") or ()
-        if one.get("restartCount")
-    }
-    for one in pod["spec"]["containers"]:
+    restarted = {one["name"] for one in facts.containers(pod) if one.get("restartCount")}
+    for one in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
         for previous in (False, True) if one["name"] in restarted else (False,):
             query = {"container": one["name"], "tailLines": str(_LINES)}
             if previous:
@@ -115,39 +125,6 @@ def _logs(cluster: BoxedCluster, pod: Mapping[str, Any]) -> Iterator[tuple[str, 
             except Refused as exc:
                 text = f"({exc})\n"
             yield f"logs/{metadata['namespace']}/{metadata['name']}/{one['name']}{suffix}", text
-
-
-def hidden(found: Mapping[str, Any]) -> dict[str, Any]:
-    """An object without what could be a secret: values of variables, and of settings, that are called so."""
-    return dict(_hide(dict(found), ""))
-
-
-def _hide(value: Any, name: str) -> Any:
-    if isinstance(value, Mapping):
-        if "value" in value and "name" in value and _is_secret(str(value["name"])):
-            return {**value, "value": _HIDDEN}
-        return {key: _hide(each, key) for key, each in value.items() if key != "managedFields"}
-    if isinstance(value, list):
-        return [_hide(each, name) for each in value]
-    if isinstance(value, str) and name.endswith(".json"):
-        try:
-            return json.dumps(_hide_settings(json.loads(value)), indent=2)
-        except ValueError:
-            return value
-    return value
-
-
-def _hide_settings(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _HIDDEN if isinstance(each, str) and _is_secret(key) else _hide_settings(each)
-            for key, each in value.items()
-        }
-    return [_hide_settings(each) for each in value] if isinstance(value, list) else value
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_WORDS)
 
 
 def _versions(box: Opened) -> dict[str, Any]:
@@ -165,6 +142,14 @@ def _status(box: Opened) -> dict[str, Any]:
     told = status.inspect(box.node.spec.name).to_json()
     endpoints = {name: told["endpoints"][name] for name in ("grpc", "console", "object_store")}
     return {**told, "endpoints": endpoints}  # the others tell passwords
+
+
+def _findings(box: Opened) -> list[dict[str, str]]:
+    """What `sandbox doctor` says of it."""
+    return [
+        {"title": one.title, "verdict": one.verdict.value, "detail": one.detail, "remedy": one.remedy}
+        for one in doctor.examine(box.node.spec.name)
+    ]
 
 
 def _container(box: Opened) -> dict[str, Any]:
