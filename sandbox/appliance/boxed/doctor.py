@@ -26,7 +26,7 @@ _SCARCE, _TIGHT = 0.05, 0.10
 
 
 class Cluster(Protocol):
-    """What is asked of a cluster; `boxed.cluster.BoxedCluster` is one."""
+    """What is asked of a cluster; `manifests.cluster.KubeconfigCluster` is one."""
 
     def items(self, path: str) -> list[dict[str, object]]: ...
     def text(self, path: str, *, query: dict[str, str]) -> str: ...
@@ -117,7 +117,7 @@ def disk(free: int, size: int, name: str) -> Finding:
 def control_plane(known: Facts) -> Finding:
     """Whether its pods are there and ready."""
     ours = [pods.of(pod, known.now) for pod in known.pods if pod["metadata"].get("namespace") == NAMESPACE]
-    lasting = [pod for pod in ours if pod.phase != "Succeeded"]
+    lasting = [pod for pod in ours if pod.lasting]
     well = [pod for pod in lasting if pod.healthy]
     restarts = sum(pod.restarts for pod in lasting)
     times = "once" if restarts == 1 else f"{restarts} times"

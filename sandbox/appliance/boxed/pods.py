@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.appliance.diagnosis import facts
+
 COMPONENT = "app.kubernetes.io/name"
 EXECUTION = "execution-id"
 NODE = "node-id"
@@ -31,6 +33,13 @@ class PodStatus:
     """Seconds."""
     message: str
     """Why it is not well, in Kubernetes' words; empty otherwise."""
+    replaced: bool = False
+    """It ended for good, thrown off its node say, and its Deployment has made another one."""
+
+    @property
+    def lasting(self) -> bool:
+        """It is there to do its work; False: it has done it, or another one takes its place."""
+        return self.phase not in ("Succeeded", "Terminating") and not self.replaced
 
     @property
     def healthy(self) -> bool:
@@ -58,6 +67,7 @@ def of(pod: Mapping[str, Any], now: dt.datetime) -> PodStatus:
         image=containers[0].get("image", "") if containers else "",
         age=max(0.0, (now - _time(metadata["creationTimestamp"])).total_seconds()),
         message=message,
+        replaced=status.get("phase") == "Failed" and facts.is_replaced(pod),
     )
 
 

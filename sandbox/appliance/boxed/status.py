@@ -90,9 +90,7 @@ def _inspect(box: Opened, *, thorough: bool) -> BoxedStatus:
             detail = f"{exc.what}: {exc.cause}"
     ours = tuple(pod for pod in found if pod.namespace == NAMESPACE)
     others = [pod for pod in found if pod.namespace not in (NAMESPACE, "kube-system", "default")]
-    lasting = [
-        pod for pod in ours if pod.phase not in ("Succeeded", "Terminating")
-    ]  # others take their place
+    lasting = [pod for pod in ours if pod.lasting]
     inside = thorough and node.running
     return BoxedStatus(
         name=node.spec.name,

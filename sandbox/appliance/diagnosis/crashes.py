@@ -35,9 +35,7 @@ def look(known: Facts) -> list[Trouble]:
         for container in facts.containers(pod)
         if _crashes(known, container)
     ]
-    return found + [
-        _evicted(pod) for pod in known.pods if (pod.get("status") or {}).get("reason") == "Evicted"
-    ]
+    return found + [_evicted(pod) for pod in known.pods if _was_thrown_off(known, pod)]
 
 
 def _crashes(known: Facts, container: Object) -> bool:
@@ -97,6 +95,16 @@ def _limit(pod: Object, name: str) -> str:
     return ""
 
 
+def _was_thrown_off(known: Facts, pod: Object) -> bool:
+    """Of a pod that is replaced, only lately: Kubernetes keeps it for long, and nothing is amiss any more."""
+    if (pod.get("status") or {}).get("reason") != "Evicted":
+        return False
+    if not facts.is_replaced(pod):
+        return True
+    seen = [facts.seen_at(event, known.now) for event in known.about(pod) if event.get("reason") == "Evicted"]
+    return any(known.now - moment < facts.RECENT for moment in seen)
+
+
 def _evicted(pod: Object) -> Trouble:
     message = str((pod.get("status") or {}).get("message", "")).strip()
     what = "was thrown off its node"
@@ -107,6 +115,9 @@ def _evicted(pod: Object) -> Trouble:
         else:
             cause = f"the node's disk was nearly full: {message}"
             remedy = "Free space on the disk that Docker uses; tasks that were evicted are tried again."
+    elif "DiskPressure" in message:
+        cause = "the node's disk was nearly full (DiskPressure)"
+        remedy = "Free space on the disk that Docker uses; what was thrown off is started again."
     elif "memory" in message.lower():
         cause = f"the node had too little memory left: {message}"
         remedy = "Have tasks ask for the memory that they need, so that fewer run at once."

@@ -12,6 +12,9 @@ RECENT = timedelta(minutes=15)
 """Events that are older tell of troubles that may be over."""
 
 
+_REPLACING = ("ReplicaSet", "StatefulSet", "DaemonSet")
+
+
 class Place(NamedTuple):
     """One container of a pod."""
 
@@ -91,6 +94,12 @@ def name(found: Object) -> str:
 def is_over(pod: Object) -> bool:
     """Whether a pod has come to its end and holds nothing any more."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def is_replaced(pod: Object) -> bool:
+    """Whether somebody makes another pod when this one has ended for good."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(one.get("controller") and one.get("kind") in _REPLACING for one in owners)
 
 
 def containers(pod: Object) -> list[Object]:

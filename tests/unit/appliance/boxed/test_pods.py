@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Any
 
 from sandbox.appliance.boxed import pods
-from sandbox.appliance.boxed.bundle import hidden
 
 _NOW = dt.datetime(2026, 11, 22, 11, 0, 0, tzinfo=dt.UTC)
 
@@ -72,15 +71,11 @@ def test_a_pod_on_its_way_out_is_called_so() -> None:
     assert found.phase == "Terminating"
 
 
-def test_a_bundle_shows_no_secrets() -> None:
-    pod = _pod({})
-    pod["spec"]["containers"][0]["env"] = [
-        {"name": "FLYTE_AWS_SECRET_ACCESS_KEY", "value": "miniostorage"},
-        {"name": "PLACE", "value": "here"},
-    ]
-    config = {"data": {"sandbox.json": '{"database": {"url": "postgresql://u:pass@h/d", "pool_size": 8}}'}}
-    shown = str(hidden(pod)) + str(hidden(config))
-    assert "miniostorage" not in shown
-    assert "pass@" not in shown
-    assert "here" in shown
-    assert "pool_size" in shown
+def _thrown_off(*owners: dict[str, Any]) -> pods.PodStatus:
+    return pods.of(_pod({"phase": "Failed", "reason": "Evicted"}, ownerReferences=list(owners)), _NOW)
+
+
+def test_a_pod_that_was_thrown_off_and_replaced_troubles_nobody() -> None:
+    assert not _thrown_off({"kind": "ReplicaSet", "name": "flyteadmin-7d", "controller": True}).lasting
+    assert _thrown_off().lasting
+    assert _thrown_off({"kind": "Job", "name": "migrate", "controller": True}).lasting

@@ -235,6 +235,7 @@ def test_a_crash_without_a_log_says_what_the_container_said() -> None:
     [
         ("The node was low on resource: ephemeral-storage.", "the node's disk was nearly full"),
         ("The node was low on resource: memory.", "too little memory"),
+        ("Pod The node had condition: [DiskPressure]. ", "the node's disk was nearly full"),
         ("Pod ephemeral local storage usage exceeds the total limit of containers 1Mi.", "wrote more"),
         ("", "does not say why"),
     ],
@@ -243,6 +244,15 @@ def test_evictions_are_understood(message: str, words: str) -> None:
     known = recording.only("writes-much")
     known.pods[0]["status"]["message"] = message
     assert words in recording.the_finding(known).detail
+
+
+def test_a_pod_that_was_thrown_off_and_replaced_is_told_for_a_while() -> None:
+    known = recording.only("writes-much")
+    owner = {"kind": "ReplicaSet", "name": "writes-much-1", "controller": True}
+    known.pods[0]["metadata"]["ownerReferences"] = [owner]
+    assert "thrown off" in recording.the_finding(known).detail
+    later = replace(known, now=known.now + timedelta(hours=1))
+    assert not [one for one in examination.examine(later) if "thrown off" in one.detail]
 
 
 @pytest.mark.parametrize(
