@@ -31,6 +31,8 @@ class Attempt:
     """Its pod's."""
     logs: tuple[str, ...]
     """URLs."""
+    said: str = ""
+    """Of the system: why it failed, or what it waits for."""
 
     @property
     def title(self) -> str:
@@ -68,6 +70,7 @@ def _attempt(run: task_execution_pb2.TaskExecution) -> Attempt:
         number=number,
         unique_name=names.unique_task_name(where.execution_id.name, UniqueNodeId(where.node_id), number),
         logs=tuple(log.uri for log in run.closure.logs),
+        said=run.closure.error.message or run.closure.reason,
     )
 
 

@@ -34,3 +34,5 @@ class Running:
     """URL of the Kubernetes API; None in the embedded profile."""
     context: str | None = None
     """The context of the cluster in the user's kubeconfig; None where there is none."""
+    image: str | None = None
+    """What tasks may run in that need no more than Python and flytekit; None in the embedded profile."""

@@ -30,7 +30,7 @@ def command(name: str, exports: bool, write: bool) -> None:
         if written.path:
             click.echo(f"Wrote {written.path}", err=True)
     if exports:
-        for variable, value in client_config.variables(state, endpoints).items():
+        for variable, value in clients.variables(name).items():
             click.echo(f"export {variable}={shlex.quote(value)}")
     elif not write:
         path = client_config.path_of(name)

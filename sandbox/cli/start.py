@@ -222,7 +222,8 @@ def _tell(running: Running, terminal: Terminal, dry_run: bool) -> None:
             continue
         terminal.line(f"  {label:<9}{terminal.style(value, 'cyan')}")
     named = "" if running.name == options.DEFAULT_NAME else f" --name {running.name}"
-    terminal.line(f"  {'Next':<9}pyflyte run --remote FILE.py WORKFLOW")
+    image = f" --image {running.image}" if running.image else ""
+    terminal.line(f"  {'Next':<9}pyflyte run --remote{image} FILE.py WORKFLOW")
     if named:
         terminal.line(f'  {"":<9}after: eval "$(sandbox config --env{named})"')
 
@@ -238,6 +239,7 @@ def _as_json(running: Running) -> dict[str, Any]:
         "container": running.container,
         "kubernetes": running.kubernetes,
         "context": running.context,
+        "image": running.image,
         "seconds": round(running.seconds, 3),
         "steps": [
             {"name": step.name, "title": step.title, "seconds": round(step.seconds, 3), "detail": step.detail}

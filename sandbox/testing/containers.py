@@ -108,6 +108,7 @@ def describe(name: str, profile: str, folder: Path) -> FlyteSandbox:
     with opened(name) as box:
         kube.touch(mode=0o600)
         kube.write_text(yaml.safe_dump(kubeconfig.of_node(box.docker, box.node)))
+    image = contexts.alias(contexts.TASK)
     return FlyteSandbox(
         name=name,
         profile=profile,
@@ -115,9 +116,9 @@ def describe(name: str, profile: str, folder: Path) -> FlyteSandbox:
         console=endpoints.console,
         object_store=endpoints.object_store,
         client_config=config,
-        variables=client_config.variables(state, endpoints) | {"FLYTECTL_CONFIG": str(config)},
+        variables=client_config.variables(state, endpoints, image) | {"FLYTECTL_CONFIG": str(config)},
         kubeconfig=kube,
-        image=contexts.of(contexts.TASK).alias,
+        image=image,
         commands=commands.environ(None),
     )
 

@@ -27,6 +27,7 @@ from sandbox.appliance.boxed.steps import (
     rollouts,
 )
 from sandbox.appliance.errors import ApplianceError
+from sandbox.appliance.images import contexts
 from sandbox.appliance.node import container, distributions, engine, kubeconfig
 from sandbox.appliance.options import StartOptions
 from sandbox.appliance.profiles import Choice
@@ -130,6 +131,7 @@ def _running(context: BoxedContext, timings: list[StepTiming], began: float, *, 
         steps=tuple(timings),
         notes=tuple(context.notes),
         container=spec.container,
+        image=contexts.alias(contexts.TASK),
         kubernetes=f"https://127.0.0.1:{spec.ports.kubernetes}",
         context=kubeconfig.context(spec.resource) if context.options.kubeconfig else None,
     )

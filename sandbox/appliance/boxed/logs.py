@@ -17,12 +17,11 @@ from queue import Queue
 
 from sandbox.appliance import executed
 from sandbox.appliance.boxed import pods
-from sandbox.appliance.boxed.cluster import BoxedCluster
 from sandbox.appliance.boxed.opened import NAMESPACE, Opened, opened
 from sandbox.appliance.endpoints import Endpoints
 from sandbox.appliance.errors import ApplianceError
 from sandbox.appliance.logs import NoLog
-from sandbox.appliance.manifests.cluster import Refused
+from sandbox.appliance.manifests.cluster import KubeconfigCluster, Refused
 from sandbox.appliance.node import container
 from sandbox.executors.kubernetes.client import lines
 
@@ -77,8 +76,11 @@ def task(
         pod = live.get(run.unique_name)
         if pod is not None:
             yield from _read(name, [pod], tail=_ALL if tail is None else tail, follow=follow)
-        else:
+        elif run.logs:
             yield from _kept(run, tail)
+        else:
+            why = f": {run.said}" if run.said else ", or is about to begin"
+            yield Line(run.title, f"(it has printed nothing{why})\n".encode())
 
 
 def _node(name: str, tail: int) -> Iterator[Line]:
@@ -88,7 +90,7 @@ def _node(name: str, tail: int) -> Iterator[Line]:
         yield Line(NODE, line.encode() + b"\n")
 
 
-def _of_control_plane(cluster: BoxedCluster) -> list[_Pod]:
+def _of_control_plane(cluster: KubeconfigCluster) -> list[_Pod]:
     found = []
     for pod in cluster.items(f"/api/v1/namespaces/{NAMESPACE}/pods"):
         labels = pod["metadata"].get("labels") or {}
@@ -98,7 +100,7 @@ def _of_control_plane(cluster: BoxedCluster) -> list[_Pod]:
     return sorted(found, key=lambda pod: (pod.title, pod.name))
 
 
-def _live(cluster: BoxedCluster, runs: list[executed.Attempt]) -> dict[str, _Pod]:
+def _live(cluster: KubeconfigCluster, runs: list[executed.Attempt]) -> dict[str, _Pod]:
     """The pods that are still there, by name."""
     if not runs:
         return {}
@@ -149,7 +151,7 @@ def _together(box: Opened, sources: list[_Pod], tail: int) -> Iterator[Line]:
             yield line
 
 
-def _lines(cluster: BoxedCluster, pod: _Pod, *, tail: int, follow: bool) -> Iterator[Line]:
+def _lines(cluster: KubeconfigCluster, pod: _Pod, *, tail: int, follow: bool) -> Iterator[Line]:
     path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log"
     query = {"container": pod.container, "tailLines": str(tail)}
     if follow:

@@ -118,5 +118,7 @@ def test_the_variables_say_the_same(flyte: Path, state: SandboxState) -> None:
     client_config.write(state, ENDPOINTS)
     found = client_config.variables(state, ENDPOINTS)
     assert found["FLYTECTL_CONFIG"] == str(flyte / "config-sandbox.yaml")
+    assert "FLYTE_INTERNAL_IMAGE" not in found
+    assert client_config.variables(state, ENDPOINTS, "a:1")["FLYTE_INTERNAL_IMAGE"] == "a:1"
     assert found["FLYTE_PLATFORM_URL"] == "localhost:31080"
     assert found["FLYTE_AWS_ENDPOINT"] == "http://localhost:31002"
