@@ -60,6 +60,8 @@ class StartOptions:
     gpus: bool = False
     """Hand the machine's GPUs through to the node."""
     values: tuple[Path, ...] = ()
-    """Values files of the manifests."""
+    """Values files of the manifests, over what earlier starts were told."""
     settings: tuple[str, ...] = ()
-    """`a.b=c`: values of the manifests, over those of the files."""
+    """`a.b=c`: values of the manifests, over those of the files. None of either: as before."""
+    reset_values: bool = False
+    """Forget the values that earlier starts were told."""

@@ -44,13 +44,20 @@ _PORT = click.IntRange(1, 65535)
     help="Of the Kubernetes node, in a container.  [default: the one whose image is here, else k3s]",
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A value of the manifests. Repeatable."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value of the manifests; later starts hold to it. Repeatable.",
 )
 @click.option(
     "--values",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with values of the manifests. Repeatable.",
+    help="A file with values of the manifests; later starts hold to them. Repeatable.",
+)
+@click.option(
+    "--reset-values", is_flag=True, help="Forget what earlier starts were told by --set, --values and --env."
 )
 @click.option(
     "--ca-bundle",
@@ -123,6 +130,7 @@ def command(
     distribution: str | None,
     settings: tuple[str, ...],
     values: tuple[Path, ...],
+    reset_values: bool,
     ca_bundle: Path | None,
     gpus: str | None,
     retain: bool,
@@ -171,6 +179,7 @@ def command(
         gpus=gpus is not None,
         values=values,
         settings=settings,
+        reset_values=reset_values,
     )
     if output == "json":
         options.print_json(_as_json(boot.start(wanted, Silent())))

@@ -25,11 +25,12 @@ class Applier:
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
         """By API version and kind: its name in paths, and whether its objects are in namespaces."""
 
-    def namespaces(self) -> set[str]:
-        """Those that were written by this, and are not about to go. Raises KubernetesError."""
+    def namespaces(self) -> dict[str, Mapping[str, str]]:
+        """Those that were written by this, and are not about to go, with their annotations. Raises
+        KubernetesError."""
         pages = self._client.list("/api/v1/namespaces", {"labelSelector": f"{MANAGED_BY}={MANAGER}"})
         return {
-            str(found["metadata"]["name"])
+            str(found["metadata"]["name"]): found["metadata"].get("annotations") or {}
             for page in pages
             for found in page.get("items") or ()
             if not found["metadata"].get("deletionTimestamp")

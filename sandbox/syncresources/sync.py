@@ -18,9 +18,10 @@ from pathlib import Path
 
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.errors import KubernetesError
-from sandbox.syncresources import templates, variables
+from sandbox.syncresources import secrets, templates, variables
 from sandbox.syncresources.admin import Admin, AdminUnavailable
 from sandbox.syncresources.applying import Applier, UnknownKind
+from sandbox.syncresources.secrets import Secrets
 from sandbox.syncresources.templates import BadTemplate, Object
 from sandbox.syncresources.variables import Defaults, Place
 
@@ -55,6 +56,7 @@ class Sync:
         self._settings = settings
         self._admin = admin
         self._applier = Applier(client)
+        self._secrets = Secrets(client, settings.control_namespace)
         self._clock = clock
         self._written: dict[str, str] = {}
         """By namespace: a digest of what was written there."""
@@ -108,10 +110,13 @@ class Sync:
                 continue
             objects = [one for template in found for one in templates.fill(template, place.values)]
             digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
-            if self._written.get(place.namespace) == digest and place.namespace in there:
+            given = secrets.are_given(there.get(place.namespace, {}))
+            if self._written.get(place.namespace) == digest and given:
                 continue
             try:
                 self._write(place, objects)
+                if not given:
+                    self._secrets.give(place.namespace)
             except (KubernetesError, UnknownKind) as error:
                 # One namespace that is about to go, say, must not keep the others waiting.
                 failures.append(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from sandbox.appliance.boxed.wishes import Wish
 from sandbox.appliance.endpoints import Endpoints
 from sandbox.appliance.errors import TimedOut
 from sandbox.appliance.manifests.cluster import KubeconfigCluster
@@ -39,6 +40,8 @@ class BoxedContext:
     cluster: KubeconfigCluster | None = None
     images: dict[str, str] = field(default_factory=dict)
     """Name → reference, of the components' images in the node."""
+    wishes: tuple[Wish, ...] = ()
+    """What this start and earlier ones were told of the manifests."""
     values: Values | None = None
     manifests: Manifests | None = None
     notes: list[str] = field(default_factory=list)

@@ -1,24 +1,37 @@
 """Secrets of a sandbox in a container: Kubernetes' own, in the namespaces where tasks run.
 
 Flyte looks for a task's secret in the namespace of its pod. Without a project and domain, a secret is put
-into all of these namespaces that there are.
+into all of these namespaces that there are, and beside the control plane, from where the cluster-resource
+sync gives it to those that are made later. It is put there first: a namespace that comes in between has it
+from one or from the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from sandbox.appliance.boxed.opened import opened
+from sandbox.appliance.boxed.opened import NAMESPACE, opened
 from sandbox.appliance.errors import ApplianceError, UsageError, command
 from sandbox.executors.kubernetes import errors
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.secret_store import KubernetesSecretStore
+from sandbox.executors.kubernetes.shared_secrets import SharedSecrets
 from sandbox.executors.secrets import SecretName, UnusableSecretError
 
 _TASKS = "app.kubernetes.io/managed-by=flyte-syncresources"
 """What the namespaces of projects and domains are labelled with."""
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Each(Generic[Result]):
+    """What was done everywhere."""
+
+    namespaces: list[str]
+    """Of projects and domains."""
+    results: list[Result]
 
 
 def put(sandbox: str, name: SecretName, value: bytes, namespace: str | None) -> list[str]:
@@ -27,7 +40,7 @@ def put(sandbox: str, name: SecretName, value: bytes, namespace: str | None) -> 
     Raises NotFound, NotRunning, UsageError.
     """
     try:
-        return list(_each(sandbox, namespace, lambda store: store.put(name, value)))
+        return _each(sandbox, namespace, lambda store: store.put(name, value)).namespaces
     except UnusableSecretError as exc:
         raise UsageError(
             "the secret was not set", str(exc), "Choose another name, or a smaller value."
@@ -37,12 +50,12 @@ def put(sandbox: str, name: SecretName, value: bytes, namespace: str | None) -> 
 def names(sandbox: str, namespace: str | None) -> list[SecretName]:
     """What is set, in any of the namespaces. Raises NotFound, NotRunning."""
     found = _each(sandbox, namespace, lambda store: store.names())
-    return sorted({name for several in found.values() for name in several})
+    return sorted({name for several in found.results for name in several})
 
 
 def delete(sandbox: str, name: SecretName, namespace: str | None) -> None:
     """Remove a secret. Raises NotFound, NotRunning, ApplianceError if there is none of that name."""
-    if not any(_each(sandbox, namespace, lambda store: store.delete(name)).values()):
+    if not any(_each(sandbox, namespace, lambda store: store.delete(name)).results):
         raise ApplianceError(
             f"there is no secret {name.key!r}" + (f" of the group {name.group!r}" if name.group else ""),
             "nobody set it in this sandbox, or it was deleted",
@@ -51,13 +64,15 @@ def delete(sandbox: str, name: SecretName, namespace: str | None) -> None:
 
 
 def _each(
-    sandbox: str, namespace: str | None, act: Callable[[KubernetesSecretStore], Result]
-) -> dict[str, Result]:
+    sandbox: str, namespace: str | None, act: Callable[[KubernetesSecretStore | SharedSecrets], Result]
+) -> _Each[Result]:
     with opened(sandbox) as box:
         client = box.cluster().client
         try:
+            results = [] if namespace else [act(SharedSecrets(client, NAMESPACE))]
             places = [namespace] if namespace else _namespaces(client)
-            return {place: act(KubernetesSecretStore(client, place)) for place in places}
+            results += [act(KubernetesSecretStore(client, place)) for place in places]
+            return _Each(places, results)
         except errors.NotFound as exc:
             raise UsageError(
                 f"there is no namespace {namespace!r}",

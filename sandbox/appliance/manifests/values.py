@@ -175,6 +175,9 @@ class Registry:
     enabled: bool = True
     image: str = REGISTRY_IMAGE
     size: str = "20Gi"
+    host_port: int = 0
+    """A port of the node's own, besides the node port: where people push to another port, pods pull by the
+    same name. 0: none."""
     resources: Resources = field(default_factory=lambda: resources("25m 32Mi", "1 256Mi"))
 
 

@@ -41,8 +41,9 @@ def command(
     if value is not None and file is not None:
         raise click.UsageError("--value and --from-file exclude each other")
     secret = names.parse(words)
-    places = secrets.put(name, secret, _content(value, file), names.namespace(project, domain))
-    where = f" in {', '.join(places)}" if places else ""
+    namespace = names.namespace(project, domain)
+    places = secrets.put(name, secret, _content(value, file), namespace)
+    where = f" in {namespace}" if namespace else " for all projects, those to come too" if places else ""
     click.echo(f"Set the secret {secrets.describe(secret)}{where}.")
 
 

@@ -34,14 +34,8 @@ class KubernetesSecretStore:
 
     def put(self, name: SecretName, value: bytes) -> None:
         """Keep a value, in place of the one before. Raises UnusableSecretError."""
-        if not name.key:
-            raise UnusableSecretError("a secret needs a key")
-        for part in (name.group, name.key):
-            if "/" in part or "\0" in part or part in (".", ".."):
-                raise UnusableSecretError(f"{part!r} can't be the name of a secret, nor of a group")
-        if len(value) > MAX_BYTES:
-            raise UnusableSecretError(f"a secret may have {MAX_BYTES} bytes, this one has {len(value)}")
-        body = self._object(name, value)
+        check(name, value)
+        body = as_object(self._namespace, name.group, {name.key: value})
         for _ in range(_TRIES - 1):
             try:
                 self._write(name, body)
@@ -100,23 +94,39 @@ class KubernetesSecretStore:
             return False
         return True
 
-    def _object(self, name: SecretName, value: bytes) -> dict[str, Any]:
-        key = secret_names.key(name.key)
-        notes = {_GROUP: name.group}
-        if key != name.key:
-            notes[_note(key)] = json.dumps(name.key)
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": secret_names.name(name.group),
-                "namespace": self._namespace,
-                "labels": _LABELS,
-                "annotations": notes,
-            },
-            "type": "Opaque",
-            "data": {key: base64.b64encode(value).decode()},
-        }
+
+def check(name: SecretName, value: bytes) -> None:
+    """Raises UnusableSecretError for what can't be kept."""
+    if not name.key:
+        raise UnusableSecretError("a secret needs a key")
+    for part in (name.group, name.key):
+        if "/" in part or "\0" in part or part in (".", ".."):
+            raise UnusableSecretError(f"{part!r} can't be the name of a secret, nor of a group")
+    if len(value) > MAX_BYTES:
+        raise UnusableSecretError(f"a secret may have {MAX_BYTES} bytes, this one has {len(value)}")
+
+
+def as_object(namespace: str, group: str, values: Mapping[str, bytes]) -> dict[str, Any]:
+    """The `Secret` of a group: its keys, and their values."""
+    notes = {_GROUP: group}
+    data = {}
+    for original, value in values.items():
+        key = secret_names.key(original)
+        if key != original:
+            notes[_note(key)] = json.dumps(original)
+        data[key] = base64.b64encode(value).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": secret_names.name(group),
+            "namespace": namespace,
+            "labels": _LABELS,
+            "annotations": notes,
+        },
+        "type": "Opaque",
+        "data": data,
+    }
 
 
 def _is_ours(found: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from sandbox.executors.kubernetes import errors
 from sandbox.executors.kubernetes.client import Client
 from sandbox.executors.kubernetes.secret_store import KubernetesSecretStore
+from sandbox.executors.kubernetes.shared_secrets import SharedSecrets
 from sandbox.executors.secrets import SecretName, UnusableSecretError
 
 
@@ -87,3 +88,26 @@ def test_a_namespace_that_is_not_there_is_told(client: Client) -> None:
 def test_what_can_be_no_name_is_refused(store: KubernetesSecretStore, name: SecretName) -> None:
     with pytest.raises(UnusableSecretError):
         store.put(name, b"x")
+
+
+def test_shared_secrets_are_put_by_several_at_once_and_none_is_lost(client: Client, namespace: str) -> None:
+    shared = SharedSecrets(client, namespace)
+    names = [SecretName(group, f"key {number}") for group in ("", "db") for number in range(2)]
+    threads = [threading.Thread(target=shared.put, args=(name, name.key.encode())) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shared.names() == sorted(names)
+    assert {each["metadata"]["name"] for each in shared.objects("elsewhere")} == {"flyte-secrets", "db"}
+    assert shared.delete(names[0])
+    assert not shared.delete(names[0])
+    assert names[0] not in shared.names()
+
+
+def test_shared_secrets_are_too_large_together(client: Client, namespace: str) -> None:
+    shared = SharedSecrets(client, namespace)
+    shared.put(SecretName("a", "b"), bytes(400_000))
+    with pytest.raises(UnusableSecretError, match="all projects together"):
+        shared.put(SecretName("c", "d"), bytes(400_000))
+    assert shared.names() == [SecretName("a", "b")]

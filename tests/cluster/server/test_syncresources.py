@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from flyteidl.admin import matchable_resource_pb2, project_domain_attributes_pb2
 from sandbox.appliance import assets
 from sandbox.executors.kubernetes import errors
 from sandbox.executors.kubernetes.client import Client
+from sandbox.executors.kubernetes.secret_store import KubernetesSecretStore
+from sandbox.executors.kubernetes.shared_secrets import SharedSecrets
+from sandbox.executors.secrets import SecretName
 from sandbox.store.database import Database
 from sandbox.store.objects import DirectoryObjectStore
 from sandbox.syncresources.admin import Admin, AdminUnavailable
@@ -40,11 +44,12 @@ class World:
         self.client = client
         self.admin = admin
         self.prefix = f"r-{uuid.uuid4().hex[:6]}"
+        self.control = f"{self.prefix}-control"
         self.time = 0.0
         self.asked = Admin(admin.target)
         self.settings = SyncSettings(
             templates=templates,
-            control_namespace="flyte",
+            control_namespace=self.control,
             defaults=Defaults(self.prefix + "-{project}-{domain}", _DEFAULTS),
             every=0.2,
         )
@@ -152,6 +157,32 @@ def _turned(world: World) -> bool:
     except errors.KubernetesError:
         return False
     return True
+
+
+def test_a_new_namespace_gets_the_secrets_that_all_projects_have(client: Client, world: World) -> None:
+    client.create("/api/v1/namespaces", {"metadata": {"name": world.control}})
+    try:
+        shared = SharedSecrets(client, world.control)
+        assert world.sync.turn() == 6
+        shared.put(SecretName("db", "password"), b"sesame")
+        shared.put(SecretName("My Group", "user name"), b"me")
+        world.register("fresh")
+        assert world.sync.turn() == 3
+        given = KubernetesSecretStore(client, f"{world.prefix}-fresh-staging")
+        assert (
+            given.names()
+            == shared.names()
+            == [SecretName("My Group", "user name"), SecretName("db", "password")]
+        )
+        found = client.get(world.path("fresh-staging", "/secrets/db"))
+        assert base64.b64decode(found["data"]["password"]) == b"sesame"
+        assert given.delete(SecretName("db", "password"))
+        world.time += 60
+        assert world.sync.turn() == 9, "everything is written again"
+        assert given.names() == [SecretName("My Group", "user name")], "what is somebody's own was changed"
+        assert KubernetesSecretStore(client, f"{world.prefix}-flytesnacks-staging").names() == []
+    finally:
+        client.delete(f"/api/v1/namespaces/{world.control}")
 
 
 def test_a_namespace_that_was_there_before_is_used_and_kept(world: World) -> None:

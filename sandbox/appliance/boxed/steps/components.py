@@ -18,7 +18,7 @@ def execute(context: BoxedContext) -> str:
     docker = NodeDocker(context.engine, context.running_node())
     bundle = context.spec.ca_bundle
     done = []
-    values = valuing.values(context.spec, context.options, {})
+    values = valuing.values(context.spec, context.wishes, {})
     registry = (contexts.REGISTRY,) if values.registry.enabled else ()
     for name in (contexts.CONTROL_PLANE, contexts.TASK, *registry):
         wanted = contexts.of(name, ca_bundle=bundle.read_bytes() if bundle else b"")

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from sandbox.appliance import ports
+from sandbox.appliance.boxed import valuing, wishes
 from sandbox.appliance.boxed.context import BoxedContext
 from sandbox.appliance.errors import PreflightFailed
 from sandbox.appliance.node.engine import errors
@@ -19,9 +20,11 @@ MINIMUM_MEMORY = 2 * 2**30
 
 
 def execute(context: BoxedContext) -> str:
-    """Raises PreflightFailed with everything that has to change."""
+    """Raises PreflightFailed with everything that has to change, ValuesInvalid."""
     version = context.engine.version()
     check_source(context.options.source)
+    if context.before is None:  # with what earlier starts were told they may make sense
+        valuing.values(context.spec, wishes.asked(context.options), {})
     check_disk(context)
     check_memory(context)
     if not context.was_running:
