@@ -11,6 +11,7 @@ from sandbox.cli import summary, tables, units
 from sandbox.cli.terminal import Terminal
 
 _HEADERS = ("pod", "state", "ready", "restarts", "up", "image")
+_LEAST_COLUMNS = 4
 
 
 def show(name: str, output: str) -> int:
@@ -40,7 +41,7 @@ def _print(found: BoxedStatus, terminal: Terminal) -> None:
     summary.head(found, condition, facts, terminal)
     if found.pods:
         rows = [_row(pod) for pod in found.pods]
-        click.echo(tables.render(_HEADERS, rows, width=terminal.width))
+        click.echo(tables.fitting(_HEADERS, rows, width=terminal.width, least=_LEAST_COLUMNS))
     for pod in found.pods:
         if pod.message and not pod.healthy:
             terminal.paragraph(f"  {pod.name}: ", pod.message, indent=4)

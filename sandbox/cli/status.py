@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import click
 
@@ -69,23 +68,13 @@ def _print(found: Status, terminal: Terminal) -> None:
         for one in found.connectors
     ]
     summary.head(found, summary.condition(found), facts, terminal)
-    click.echo(_table(found.components, terminal.width))
+    rows = [_row(part) for part in found.components]
+    click.echo(tables.fitting(_HEADERS, rows, width=terminal.width, least=_LEAST_COLUMNS))
     for part in found.components:
         remarks = [part.detail, _restarts(part.restarts)]
         if any(remarks):
             text = "; ".join(remark for remark in remarks if remark)
             terminal.paragraph(f"  {part.title}: ", text, indent=len(part.title) + 4)
-
-
-def _table(components: Sequence[ComponentStatus], width: int) -> str:
-    """With as many columns as fit; the last ones are missed least."""
-    columns = len(_HEADERS)
-    while True:
-        rows = [_row(part)[:columns] for part in components]
-        text = tables.render(_HEADERS[:columns], rows, width=10_000)
-        if columns == _LEAST_COLUMNS or text.index("\n") <= width:
-            return text
-        columns -= 1
 
 
 def _restarts(count: int) -> str:

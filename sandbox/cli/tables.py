@@ -20,6 +20,15 @@ def render(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int)
     return "\n".join(lines)
 
 
+def fitting(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, least: int) -> str:
+    """A table with as many columns as fit, `least` of them at least: the last ones are missed least."""
+    for columns in range(len(headers), least, -1):
+        text = render(headers[:columns], [row[:columns] for row in rows], width=10_000)
+        if text.index("\n") <= width:
+            return text
+    return render(headers[:least], [row[:least] for row in rows], width=width)
+
+
 def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
     widths = [
         max(len(text) for text in column) for column in zip(headers, *rows, strict=True)

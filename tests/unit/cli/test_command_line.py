@@ -129,7 +129,8 @@ def test_a_narrow_terminal_gets_fewer_columns_instead_of_broken_lines() -> None:
         log=Path("postgres.log"),
     )
     for width, columns in ((200, 7), (60, 6), (50, 5), (10, 4)):
-        lines = status._table([part], width).splitlines()
+        text = tables.fitting(status._HEADERS, [status._row(part)], width=width, least=4)
+        lines = text.splitlines()
         assert lines[1].count("|") == columns + 1
         assert width == 10 or all(len(line) <= width for line in lines)
 
