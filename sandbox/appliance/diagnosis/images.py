@@ -7,11 +7,18 @@ import re
 from sandbox.appliance.diagnosis import facts
 from sandbox.appliance.diagnosis.facts import Facts, Object
 from sandbox.appliance.diagnosis.troubles import Trouble
+from sandbox.appliance.images import contexts
 
 REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
 _WHAT = "does not start: its image is not there"
+_STOCK = re.compile(r"(^|/)flyteorg/flytekit:")
+"""What flytekit names for tasks that name no image."""
+_OWN = (
+    "It is flytekit's choice for tasks that name none: choose the sandbox's own, "
+    "`pyflyte run --remote --image {own} …`."
+)
 _LOCAL = re.compile(r"(localhost|127\.0\.0\.1)(:\d+)?/")
 _BUILD = "Build it inside: `sandbox build . --tag {image}`. A pod uses what is built there at once."
 _CAUSES = (
@@ -64,9 +71,7 @@ def _of_container(known: Facts, pod: Object, container: Object) -> Trouble:
             pod, _WHAT, cause, "Correct the image's name: small letters, at most one colon before the tag."
         )
     if reason == "ErrImageNeverPull":
-        return Trouble(
-            pod, _WHAT, f"{image} was not built here, and is never pulled", _BUILD.format(image=image)
-        )
+        return Trouble(pod, _WHAT, f"{image} was not built here, and is never pulled", _remedy(_BUILD, image))
     answer = next(
         (
             str(event.get("message", ""))
@@ -83,5 +88,11 @@ def _of_container(known: Facts, pod: Object, container: Object) -> Trouble:
         return Trouble(pod, _WHAT, cause, remedy)
     for pattern, cause, remedy in _CAUSES:
         if re.search(pattern, answer, re.IGNORECASE):
-            return Trouble(pod, _WHAT, f"{image}: {cause}", remedy.format(image=image))
-    return Trouble(pod, _WHAT, f"{image}: {answer}", _BUILD.format(image=image))
+            return Trouble(pod, _WHAT, f"{image}: {cause}", _remedy(remedy, image))
+    return Trouble(pod, _WHAT, f"{image}: {answer}", _remedy(_BUILD, image))
+
+
+def _remedy(usual: str, image: str) -> str:
+    if usual.endswith(_BUILD) and _STOCK.search(image):
+        return _OWN.format(own=contexts.alias(contexts.TASK))
+    return usual.format(image=image)

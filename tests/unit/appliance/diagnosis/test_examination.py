@@ -215,6 +215,12 @@ def test_the_answers_of_registries_are_understood(answer: str, cause: str) -> No
     assert cause in recording.the_finding(known).detail
 
 
+def test_flytekits_own_image_is_not_to_be_built() -> None:
+    known = recording.only("image-nowhere")
+    known.pods[0]["spec"]["containers"][0]["image"] = "registry.example/flyteorg/flytekit:py3.11-1.16.0"
+    assert "--image flyte-sandbox/task:" in recording.the_finding(known).remedy
+
+
 def test_a_container_that_lives_again_after_some_ends_is_told_for_a_while() -> None:
     known = recording.only("crashes")
     container = known.pods[0]["status"]["containerStatuses"][0]
