@@ -65,12 +65,15 @@ def task(
     with opened(name) as box:
         endpoints = Endpoints.of(box.node.spec.ports)
         runs = executed.attempts(endpoints, execution, node, attempt)
-        live = _live(box.cluster(), runs)
+        cluster = box.cluster()
+        live = _live(cluster, runs)
+        known = [] if runs else sorted({NODE, *(pod.title for pod in _of_control_plane(cluster))})
     if not runs:
         raise NoLog(
-            f"the execution {execution!r} has no logs" + (f" of the node {node!r}" if node else ""),
-            "it does not exist, or none of its tasks ran: cached nodes print nothing",
-            "Look at its nodes in the console; `sandbox console` opens it.",
+            f"there is no log of {execution!r}" + (f", node {node!r}" if node else ""),
+            "no task of such an execution ran (cached nodes print nothing), and it is none of the components "
+            f"{', '.join(known)}",
+            "Look at an execution's nodes in the console; `sandbox console` opens it.",
         )
     for run in runs:
         pod = live.get(run.unique_name)
