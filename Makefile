@@ -8,6 +8,10 @@ SANDBOX := $(CURDIR)/$(BIN)/sandbox
 # uv, with the package index that pip is set to.
 INSTALL := $(BIN)/python -m sandbox.appliance.building.installer pip install --quiet --compile-bytecode --python $(BIN)/python
 
+# As many tests at the same time as there are processors; tests of one group come one after the other.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+ON_KUBERNETES := tests/cluster tests/conformance --conformance-backend pods
+
 EXAMPLE := examples/diabetes
 IMAGE := diabetes_xgboost_model:v1
 PACKAGE := $(CURDIR)/$(VENV)/flyte-package.tgz
@@ -37,13 +41,13 @@ quickstart: $(VENV)/.runtime
 	cd $(EXAMPLE) && $(SANDBOX) exec -- python launch.py --version v1
 
 test: lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-cluster: $(VENV)/.dev
-	$(BIN)/pytest tests/cluster
+	$(PYTEST) $(ON_KUBERNETES)
 
 test-k3s: $(VENV)/.dev
-	$(BIN)/pytest tests/cluster --distribution k3s
+	$(PYTEST) $(ON_KUBERNETES) --distribution k3s
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check sandbox tests

@@ -19,6 +19,10 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+_OWN_BOXES = ("test_demo", "test_teardown")
+"""Files whose tests start sandboxes in containers of their own."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--distribution", choices=("debian", "k3s"), default="debian", help="of the nodes that tests start"
@@ -26,6 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--sandbox", metavar="NAME", help="try a sandbox that runs, in place of one of the tests' own"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, tests that share something dear run in one process: it is made once."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item.path.relative_to(Path(__file__).parent))))
+
+
+def _group(path: Path) -> str:
+    """What a test shares: a sandbox in a container, a bare node, or what its file makes."""
+    if path.parts[0] == "conformance" or path.parts[:2] == ("cluster", "sandbox"):
+        return "alone: " + path.stem if path.stem in _OWN_BOXES else "box"
+    return "node" if path.parts[0] == "cluster" else str(path)
 
 
 @pytest.fixture(scope="session")

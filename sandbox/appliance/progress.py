@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,3 +58,16 @@ class Silent:
 
     def note(self, message: str) -> None:
         pass
+
+
+@contextmanager
+def step(progress: Progress, name: str, title: str) -> Iterator[None]:
+    """A step that lasts as long as the block."""
+    began = time.monotonic()
+    progress.step_started(name, title)
+    try:
+        yield
+    except Exception as exc:
+        progress.step_failed(StepTiming(name, title, time.monotonic() - began), exc)
+        raise
+    progress.step_finished(StepTiming(name, title, time.monotonic() - began))

@@ -15,9 +15,6 @@ import re
 import shutil
 import tarfile
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +23,7 @@ from sandbox.appliance.errors import ApplianceError
 from sandbox.appliance.images import cache
 from sandbox.appliance.node import archives, container, engine
 from sandbox.appliance.node.engine import Engine
-from sandbox.appliance.progress import Progress, StepTiming
+from sandbox.appliance.progress import Progress, step
 
 _INDEX = "index.json"
 _NODE = "node.tar.gz"
@@ -81,11 +78,11 @@ def save(path: Path, progress: Progress) -> list[str]:
             with tarfile.open(unfinished, "w") as archive:
                 _add_index(archive, [*references, *(one.stem for one in kept)])
                 if references:
-                    with _step(progress, "node", "Node image"):
+                    with step(progress, "node", "Node image"):
                         archives.save(docker, references, Path(scratch) / _NODE)
                         archive.add(Path(scratch) / _NODE, _NODE)
                 for one in kept:
-                    with _step(progress, "image", one.stem):
+                    with step(progress, "image", one.stem):
                         packed = _packed(one, Path(scratch))
                         archive.add(packed, f"cache/{one.name}.gz")
                         packed.unlink()
@@ -103,10 +100,10 @@ def load(path: Path, progress: Progress) -> list[str]:
             _check_index(archive, path, progress)
             for member in archive:
                 if member.name == _NODE:
-                    with _step(progress, "node", "Node image"):
+                    with step(progress, "node", "Node image"):
                         loaded += _load_node(archive, member)
                 elif match := _KEPT.fullmatch(member.name):
-                    with _step(progress, "image", Path(match[1]).stem):
+                    with step(progress, "image", Path(match[1]).stem):
                         _keep(archive, member, cache.folder() / match[1])
                         loaded.append(Path(match[1]).stem)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as exc:
@@ -176,15 +173,3 @@ def _unusable(path: Path, cause: str) -> ArchiveUnusable:
         cause,
         "Write one with `sandbox images save FILE` on another machine.",
     )
-
-
-@contextmanager
-def _step(progress: Progress, name: str, title: str) -> Iterator[None]:
-    began = time.monotonic()
-    progress.step_started(name, title)
-    try:
-        yield
-    except Exception as exc:
-        progress.step_failed(StepTiming(name, title, time.monotonic() - began), exc)
-        raise
-    progress.step_finished(StepTiming(name, title, time.monotonic() - began))

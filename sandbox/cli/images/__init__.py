@@ -7,6 +7,7 @@ import click
 from sandbox.cli.lazy import Command, LazyGroup
 
 COMMANDS = {
+    "build": Command("sandbox.cli.images.build", "Make a node's image now, ahead of the first start."),
     "list": Command("sandbox.cli.images.list", "List the images that sandboxes are made of."),
     "save": Command("sandbox.cli.images.save", "Write them to an archive, for another machine."),
     "load": Command("sandbox.cli.images.load", "Read an archive."),
