@@ -93,10 +93,10 @@ def test_a_lock_whose_owner_is_dead_is_removed(tmp_path: Path) -> None:
     assert not lock.exists()
 
 
-@pytest.mark.parametrize("content", [f"{os.getpid()}\n", "", "no number\n"])
+@pytest.mark.parametrize("content", ["{pid}\n", "", "no number\n"])
 def test_a_lock_whose_owner_lives_or_is_unknown_stays(tmp_path: Path, content: str) -> None:
     lock = tmp_path / "postmaster.pid"
-    lock.write_text(content)
+    lock.write_text(content.format(pid=os.getpid()))
     supervisor._remove_stale(str(lock), str(tmp_path))
     assert lock.exists()
 
