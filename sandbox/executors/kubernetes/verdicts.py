@@ -7,6 +7,7 @@ cannot be created) gets a time of grace.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -283,7 +284,16 @@ def _end_of(name: str, terminated: Mapping[str, Any]) -> str:
     if code == 0:
         return f"[{name}] terminated with exit code 0."
     said = terminated.get("message", "")
-    return f"[{name}] terminated with exit code {code}: {terminated.get('reason', '')}. {said}".rstrip()
+    ended = f"exit code {code}{_signal(code)}: {terminated.get('reason', '')}"
+    return f"[{name}] terminated with {ended}. {said}".rstrip()
+
+
+def _signal(code: int) -> str:
+    """In brackets, the signal that an exit code stands for, as shells have it."""
+    try:
+        return f" ({signal.Signals(code - 128).name})"
+    except ValueError:
+        return ""
 
 
 def _user_error(code: str, message: str) -> Verdict:

@@ -42,7 +42,8 @@ Error = core.ExecutionError
         ("exit text", "RetriesExhausted|Error", 2, ["exit code 1", "with words"]),
         ("os exit 7", "RetriesExhausted|Error", 2, ["exit code 7"]),
         ("segfault", "RetriesExhausted|Error", 2, ["SIGSEGV"]),
-        ("abort", "RetriesExhausted|Error", 2, ["SIGABRT"]),
+        # As process 1 of a container it can't be aborted: the C library ends it by a bad access instead.
+        ("abort", "RetriesExhausted|Error", 2, ["SIGABRT or SIGSEGV"]),
     ],
 )
 def test_a_users_failure_is_told_as_it_was(
@@ -55,7 +56,7 @@ def test_a_users_failure_is_told_as_it_was(
     for error in (seen.error, node.error):
         assert (error.code, error.kind) == (code, Error.USER)
         for word in words:
-            assert word in error.message
+            assert any(one in error.message for one in word.split(" or "))
     assert {attempt.phase for attempt in node.attempts()} == {"FAILED"}
 
 

@@ -61,6 +61,15 @@ def test_failures_name_who_is_to_blame(status: dict[str, Any], code: str, kind: 
     assert (found.error.code, found.error.kind, found.error.recoverable) == (code, kind, True)
 
 
+@pytest.mark.parametrize(
+    ("code", "words"), [(3, "code 3: Error"), (139, "code 139 (SIGSEGV): Error"), (255, "code 255: Error")]
+)
+def test_an_exit_code_that_stands_for_a_signal_is_told_with_its_name(code: int, words: str) -> None:
+    error = verdict({"phase": "Failed", "containerStatuses": [ended(code)]}).error
+    assert error is not None
+    assert f"[main] terminated with exit {words}" in error.message
+
+
 def test_a_pod_is_over_when_its_primary_container_is() -> None:
     status = {"phase": "Running", "containerStatuses": [ended(0, "Completed"), {"name": "side", "state": {}}]}
     assert verdict(status).phase is AttemptPhase.SUCCEEDED
