@@ -9,7 +9,7 @@ SANDBOX := $(CURDIR)/$(BIN)/sandbox
 INSTALL := $(BIN)/python -m sandbox.appliance.building.installer pip install --quiet --compile-bytecode --python $(BIN)/python
 
 # As many tests at the same time as there are processors; tests of one group come one after the other.
-PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses auto --no-loadscope-reorder
 # What the SDK makes of values, errors and tools (tests/conformance/sdk) doesn't depend on where tasks run.
 ON_KUBERNETES := tests/cluster tests/conformance/nodes --conformance-backend pods
 
