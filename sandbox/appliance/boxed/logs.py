@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Queue
+from urllib.parse import urlsplit
 
 from sandbox.appliance import executed
 from sandbox.appliance.boxed import pods
@@ -80,7 +81,7 @@ def task(
         if pod is not None:
             yield from _read(name, [pod], tail=_ALL if tail is None else tail, follow=follow)
         elif run.logs:
-            yield from _kept(run, tail)
+            yield from _kept(run, endpoints, tail)
         else:
             why = f": {run.said}" if run.said else ", or is about to begin"
             yield Line(run.title, f"(it has printed nothing{why})\n".encode())
@@ -178,11 +179,18 @@ def _ended(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _kept(run: executed.Attempt, tail: int | None) -> Iterator[Line]:
+def _here(uri: str, endpoints: Endpoints) -> str:
+    """The console's address of a log, on the port that the console has now."""
+    parts = urlsplit(uri)
+    ours = parts.path.startswith("/logs/") and parts.hostname == "localhost"
+    return parts._replace(netloc=endpoints.target).geturl() if ours else uri
+
+
+def _kept(run: executed.Attempt, endpoints: Endpoints, tail: int | None) -> Iterator[Line]:
     """What the control plane kept of a pod that is gone."""
     for uri in run.logs:
         try:
-            with urllib.request.urlopen(uri, timeout=30) as answer:
+            with urllib.request.urlopen(_here(uri, endpoints), timeout=30) as answer:
                 found = answer.read().splitlines(keepends=True)
         except (urllib.error.URLError, OSError) as exc:
             found = [f"(the log is gone: {exc})\n".encode()]

@@ -8,11 +8,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import sandbox
-from sandbox.appliance import docker_socket, ports
+from sandbox.appliance import docker_socket, found, ports
 from sandbox.appliance.errors import UsageError, command
 from sandbox.appliance.node import distributions
 from sandbox.appliance.node.container import Node
-from sandbox.appliance.node.specification import NodePorts, NodeSpec
+from sandbox.appliance.node.specification import NodePorts, NodeSpec, from_labels
 from sandbox.appliance.options import StartOptions
 from sandbox.appliance.profiles import Profile
 from sandbox.appliance.state import DEFAULT_NAME
@@ -51,11 +51,11 @@ def differences(was: NodeSpec, wanted: NodeSpec) -> list[str]:
 
 
 def _refuse_changes(was: NodeSpec, wanted: NodeSpec) -> None:
-    found = differences(was, wanted)
-    if found:
+    changes = differences(was, wanted)
+    if changes:
         raise UsageError(
             f"the sandbox {was.name!r} is running, and can't be changed so",
-            "; ".join(found),
+            "; ".join(changes),
             f"Stop it first with `{command('stop', was.name)}`; its data stays.",
         )
 
@@ -78,6 +78,8 @@ def _distribution(options: StartOptions, was: NodeSpec | None) -> str:
 def _ports(options: StartOptions, was: NodeSpec | None) -> NodePorts:
     if was is not None:
         chosen = options.ports.over(was.ports)
+    elif (kept := _kept_ports(options.name)) is not None:
+        chosen = options.ports.over(kept)
     elif options.name == DEFAULT_NAME:
         chosen = options.ports.over(NodePorts())
     else:
@@ -90,6 +92,13 @@ def _ports(options: StartOptions, was: NodeSpec | None) -> NodePorts:
             "Change the --…-port flags.",
         )
     return chosen
+
+
+def _kept_ports(name: str) -> NodePorts | None:
+    """Those under which its clients knew the sandbox whose volume a teardown kept, if they can be had."""
+    volume = docker_socket.volume(found.resource(name))
+    was = from_labels((volume or {}).get("Labels") or {})
+    return was.ports if was is not None and not ports.taken(was.ports) else None
 
 
 def _ca_bundle(options: StartOptions, was: NodeSpec | None, environ: Mapping[str, str]) -> Path | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sandbox.appliance import profiles
+from sandbox.appliance import docker_socket, ports, profiles
 from sandbox.appliance.boxed import specifying
 from sandbox.appliance.errors import UsageError
+from sandbox.appliance.node import specification
 from sandbox.appliance.node.container import Node
 from sandbox.appliance.node.specification import NodePorts, NodeSpec
 from sandbox.appliance.options import StartOptions
@@ -48,6 +50,18 @@ def _node(status: str) -> Node:
 
 def _specify(options: StartOptions, before: Node | None = None) -> NodeSpec:
     return specifying.specify(options, profiles.SANDBOX, before)
+
+
+def test_a_volume_that_was_kept_keeps_the_ports_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = ports.free(PortWishes(), NodePorts)
+    labels = specification.labels(replace(_WAS, ports=kept))
+    monkeypatch.setattr(docker_socket, "volume", lambda name: {"Labels": labels})
+    assert _specify(StartOptions(name="mine")).ports == kept
+    assert _specify(StartOptions(name="mine", ports=PortWishes(edge=7443))).ports == replace(kept, edge=7443)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", kept.edge))
+        held.listen()
+        assert _specify(StartOptions(name="mine")).ports.edge != kept.edge
 
 
 def test_the_default_sandbox_has_the_ports_that_flyte_users_know() -> None:
