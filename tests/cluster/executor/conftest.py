@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from flyteidl.core import literals_pb2, tasks_pb2
 
-from sandbox.appliance.images import contexts, providing
+from sandbox.appliance.images import cache, contexts, providing
 from sandbox.appliance.images.nodes import NodeDocker
 from sandbox.executors.api import AttemptPhase, AttemptUpdate, TaskRequest
 from sandbox.executors.kubernetes import errors
@@ -28,6 +28,8 @@ from tests.cluster.nodes import PYTHON, Cluster
 from tests.waiting import eventually
 
 IMAGE = PYTHON
+LONG = ("sh", "-c", "trap 'exit 143' TERM; sleep 600 & wait")
+"""For ever, until it is asked to end: a program alone in a container does not hear that by itself."""
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -39,12 +41,21 @@ def copilot_image(request: pytest.FixtureRequest) -> str:
         return given
     cluster: Cluster = request.getfixturevalue("cluster")
     context = contexts.of("control-plane", ca_bundle=_CA_BUNDLE.read_bytes() if _CA_BUNDLE.exists() else b"")
-    return providing.provide(NodeDocker(cluster.engine, cluster.node), context).reference
+    return providing.provide(
+        NodeDocker(cluster.engine, cluster.node), context, cache=cache.folder()
+    ).reference
 
 
 @pytest.fixture(scope="module")
 def namespace(client: Client) -> Iterator[str]:
-    """Where a module's pods run; gone afterwards, with everything in it."""
+    """Where a module's pods run."""
+    with fresh_namespace(client) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def fresh_namespace(client: Client) -> Iterator[str]:
+    """Gone afterwards, with everything in it."""
     name = f"k-test-{uuid.uuid4().hex[:8]}"
     client.create("/api/v1/namespaces", {"metadata": {"name": name}})
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
@@ -154,7 +165,14 @@ class Stage:
 
 @pytest.fixture
 def stage(client: Client, namespace: str, tmp_path: Path) -> Iterator[Stage]:
-    """Executors in this test see nothing of other tests; their pods are gone at its end."""
+    """A test's own."""
+    with staged(client, namespace, tmp_path) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def staged(client: Client, namespace: str, folder: Path) -> Iterator[Stage]:
+    """Executors in the block see nothing of others; their pods are gone at its end."""
     name = f"t{uuid.uuid4().hex[:8]}"
     settings = KubernetesSettings(
         namespace=namespace,
@@ -164,7 +182,7 @@ def stage(client: Client, namespace: str, tmp_path: Path) -> Iterator[Stage]:
         keep_finished=timedelta(seconds=3),
         grace=timedelta(seconds=1),
     )
-    made = Stage(client, namespace, DirectoryObjectStore(tmp_path, sidecars=False), settings, name)
+    made = Stage(client, namespace, DirectoryObjectStore(folder, sidecars=False), settings, name)
     yield made
     for executor in made.executors:
         executor.close()

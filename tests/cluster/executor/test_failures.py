@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,32 @@ import pytest
 from flyteidl.core import tasks_pb2
 from google.protobuf import json_format
 
-from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind
-from tests.cluster.executor.conftest import IMAGE, Engine, Stage
+from sandbox.executors.api import AttemptError, AttemptPhase, ErrorKind, TaskRequest
+from sandbox.executors.kubernetes.client import Client
+from tests.cluster.executor.conftest import IMAGE, Engine, Stage, fresh_namespace, staged
 from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crowded(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, TaskRequest]]:
+    """An attempt that fills its disk. A kubelet looks once a minute, so it runs beside the other tests, where
+    no quota is."""
+    spec = {
+        "volumes": [{"name": "little", "emptyDir": {"sizeLimit": "1Mi"}}],
+        "containers": [
+            {
+                "name": "main",
+                "image": IMAGE,
+                "command": ["sh", "-c", "head -c 8000000 /dev/zero > /little/x; sleep 600"],
+                "volumeMounts": [{"name": "little", "mountPath": "/little"}],
+            }
+        ],
+    }
+    engine, folder = Engine(), tmp_path_factory.mktemp("crowded")
+    with fresh_namespace(client) as namespace, staged(client, namespace, folder) as stage:
+        request = stage.request_of(pod(spec))
+        stage.executor(engine).start(request)
+        yield engine, request
 
 
 def failure(stage: Stage, engine: Engine, template: tasks_pb2.TaskTemplate, **changes: Any) -> AttemptError:
@@ -48,7 +72,8 @@ def test_an_exit_code_is_the_users_with_the_last_lines(stage: Stage, engine: Eng
 
 
 def test_too_much_memory_is_the_users(stage: Stage, engine: Engine) -> None:
-    eat = "x = bytearray(200_000_000); print(len(x))"
+    # Not at once: what dies before Docker's shim listens for it is told as killed by somebody.
+    eat = "import time; time.sleep(2); x = bytearray(200_000_000); print(len(x))"
     error = failure(stage, engine, container("python", "-c", eat, memory="40Mi"))
     assert (error.code, error.kind) == ("OOMKilled", ErrorKind.USER)
     assert "may use 40Mi of memory" in error.message
@@ -104,23 +129,6 @@ def test_a_deadline_of_the_pods_own_is_a_timeout(stage: Stage, engine: Engine) -
     }
     error = failure(stage, engine, pod(spec))
     assert (error.code, error.kind) == ("TimeoutExpired", ErrorKind.USER)
-
-
-def test_too_many_files_on_the_disk_evict_the_pod(stage: Stage, engine: Engine) -> None:
-    spec = {
-        "volumes": [{"name": "little", "emptyDir": {"sizeLimit": "1Mi"}}],
-        "containers": [
-            {
-                "name": "main",
-                "image": IMAGE,
-                "command": ["sh", "-c", "head -c 8000000 /dev/zero > /little/x; sleep 600"],
-                "volumeMounts": [{"name": "little", "mountPath": "/little"}],
-            }
-        ],
-    }
-    error = failure(stage, engine, pod(spec))
-    assert (error.code, error.kind, error.recoverable) == ("Interrupted", ErrorKind.SYSTEM, True)
-    assert "little" in error.message
 
 
 def test_what_the_api_server_calls_invalid_fails_for_good(stage: Stage, engine: Engine) -> None:
@@ -182,11 +190,11 @@ def test_a_full_quota_is_waited_for_and_what_never_fits_fails(
     stage: Stage, engine: Engine, quota: dict[str, Any]
 ) -> None:
     executor = stage.executor(engine)
-    templates = [container("sleep", "2", cpu="10m") for _ in range(6)]
+    templates = [container("sleep", "2", cpu="10m") for _ in range(4)]
     requests = [stage.request_of(template) for template in templates]
     for request in requests:
         executor.start(request)
-    engine.until(requests[-1].key, AttemptPhase.QUEUED, "quota")
+    eventually(lambda: any("quota" in update.reason for update in list(engine.told)), timeout=60)
     for request in requests:
         assert engine.end_of(request.key, timeout=120).phase is AttemptPhase.SUCCEEDED
     huge = stage.request_of(container("true", cpu="3"))
@@ -195,3 +203,11 @@ def test_a_full_quota_is_waited_for_and_what_never_fits_fails(
     assert error is not None
     assert (error.code, error.recoverable) == ("ResourceRequestsExceedLimits", False)
     stage.client.delete(f"/api/v1/namespaces/{stage.namespace}/resourcequotas/few")
+
+
+def test_too_many_files_on_the_disk_evict_the_pod(crowded: tuple[Engine, TaskRequest]) -> None:
+    engine, request = crowded
+    error = engine.end_of(request.key).error
+    assert error is not None
+    assert (error.code, error.kind, error.recoverable) == ("Interrupted", ErrorKind.SYSTEM, True)
+    assert "little" in error.message

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from sandbox.executors.api import AttemptPhase, ErrorKind
 from sandbox.executors.kubernetes import logs
 from sandbox.executors.kubernetes.kinds import Pod
-from tests.cluster.executor.conftest import IMAGE, Engine, Stage
+from tests.cluster.executor.conftest import IMAGE, LONG, Engine, Stage
 from tests.waiting import eventually
 
 
@@ -67,14 +67,14 @@ def test_a_thousand_requests_to_start_the_same_attempt_are_one_pod(stage: Stage,
 def test_a_new_control_plane_finds_what_runs_and_what_ended_meanwhile(stage: Stage, engine: Engine) -> None:
     before = Engine(forgets=False)
     executor = stage.executor(before)
-    ended, runs = stage.request("sh", "-c", "sleep 1; exit 3"), stage.request("sleep", "8")
+    ended, runs = stage.request("sh", "-c", "sleep 5; exit 3"), stage.request("sleep", "9")
     for request in (ended, runs):
         executor.start(request)
         before.until(request.key, AttemptPhase.RUNNING)
     executor.close()
     eventually(lambda: stage.pod(ended)["status"]["phase"] == "Failed", timeout=90)
     born = stage.pod(runs)["metadata"]["uid"]
-    after = stage.executor(engine)
+    after = stage.executor(engine, keep_finished=timedelta(minutes=5))
     assert set(after.remembered()) == {ended.key, runs.key}
     for request in (ended, runs):
         after.start(request)
@@ -125,7 +125,7 @@ def test_the_primary_container_decides_and_what_is_beside_it_is_ended(stage: Sta
     spec = {
         "containers": [
             {"name": "main", "image": IMAGE, "args": ["sh", "-c", "sleep 1; echo done"]},
-            {"name": "beside", "image": IMAGE, "args": ["sleep", "600"]},
+            {"name": "beside", "image": IMAGE, "args": [*LONG]},
         ]
     }
     json_format.ParseDict(spec, template.k8s_pod.pod_spec)
@@ -138,7 +138,7 @@ def test_the_primary_container_decides_and_what_is_beside_it_is_ended(stage: Sta
 
 
 def test_a_timeout_counts_from_the_start_of_the_container(stage: Stage, engine: Engine) -> None:
-    request = stage.request("sleep", "600", timeout=timedelta(seconds=4))
+    request = stage.request(*LONG, timeout=timedelta(seconds=4))
     stage.executor(engine).start(request)
     error = engine.end_of(request.key).error
     assert error is not None

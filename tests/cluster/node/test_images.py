@@ -14,6 +14,14 @@ from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
+def small(cluster: Cluster) -> str:
+    """A small image of the host, copied in."""
+    image = containers.image()
+    assert archives.copy_into_node(cluster.engine, cluster.node, [image]) == [image]
+    return image
+
+
+@pytest.fixture(scope="module")
 def namespace(cluster: Cluster) -> Iterator[str]:
     with cluster.namespace("images") as name:
         yield name
@@ -40,15 +48,13 @@ def test_the_base_is_what_dockerfiles_expect(cluster: Cluster) -> None:
     assert "apt-get" in words
 
 
-def test_an_image_of_the_host_is_copied_in(cluster: Cluster, namespace: str) -> None:
-    image = containers.image()
-    assert archives.copy_into_node(cluster.engine, cluster.node, [image]) == [image]
-    cluster.apply(namespace, pod("copied", "echo", "hello", image=image, restartPolicy="Never"))
+def test_an_image_of_the_host_is_copied_in(cluster: Cluster, namespace: str, small: str) -> None:
+    cluster.apply(namespace, pod("copied", "echo", "hello", image=small, restartPolicy="Never"))
     eventually(lambda: _phase(cluster, namespace, "copied") == "Succeeded", 30)
 
 
-def test_an_archive_carries_images_out_and_in(cluster: Cluster, tmp_path: Path) -> None:
-    cluster.build("test/carried:1", f"FROM {PYTHON}\nLABEL carried=yes\n")
+def test_an_archive_carries_images_out_and_in(cluster: Cluster, small: str, tmp_path: Path) -> None:
+    cluster.build("test/carried:1", f"FROM {small}\nLABEL carried=yes\n")
     path = tmp_path / "images.tar.gz"
     assert (
         archives.save_from_node(cluster.engine, cluster.node, ["test/carried:1"], path) == path.stat().st_size

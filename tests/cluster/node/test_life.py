@@ -15,6 +15,7 @@ from sandbox.appliance.node.container import Node
 from sandbox.appliance.node.engine import Engine
 from sandbox.appliance.node.errors import DockerRefused, NodeFailed
 from sandbox.appliance.node.specification import NodeSpec
+from tests import containers
 from tests.cluster import nodes
 from tests.cluster.nodes import Cluster, fetch, service, web_server
 from tests.waiting import eventually
@@ -31,7 +32,9 @@ def own(docker: Engine, distribution: str, tmp_path_factory: pytest.TempPathFact
     with nodes.started(docker, distribution, "life", source=source) as cluster:
         cluster.kubectl("create", "namespace", NAMESPACE)
         eventually(lambda: cluster.get("serviceaccounts", "-n", NAMESPACE)["items"], 30)
-        cluster.build("test/kept:1", f"FROM {nodes.PYTHON}\nLABEL kept=yes\n")
+        small = containers.image()
+        archives.copy_into_node(cluster.engine, cluster.node, [small])
+        cluster.build("test/kept:1", f"FROM {small}\nLABEL kept=yes\n")
         node_port = service("web", type="NodePort", port={"nodePort": 30081})
         cluster.apply(NAMESPACE, web_server("web"), node_port)
         cluster.wait_for_pod(NAMESPACE, "web")
