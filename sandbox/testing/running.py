@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.testing.errors import SandboxUnavailable
+
 if TYPE_CHECKING:
     from flytekit import WorkflowBase
     from flytekit.remote import FlyteRemote, FlyteWorkflowExecution
+    from kubernetes.client import ApiClient
 
 _LOOK_EVERY = datetime.timedelta(milliseconds=100)
 
@@ -48,6 +51,18 @@ class FlyteSandbox:
 
         config = Config.auto(str(self.client_config))
         return Remote(config, default_project=project, default_domain=domain)
+
+    def kubernetes(self) -> ApiClient:
+        """The Kubernetes library's client of the cluster inside, as its administrator.
+
+        Raises SandboxUnavailable in the embedded profile, which has none.
+        """
+        from kubernetes.config import new_client_from_config  # noqa: PLC0415 - most tests need none
+
+        if self.kubeconfig is None:
+            raise SandboxUnavailable(f"the sandbox {self.name!r} is embedded: it has no Kubernetes")
+        connect: Callable[[str], ApiClient] = new_client_from_config  # which says nothing of types
+        return connect(str(self.kubeconfig))
 
     def run(
         self,

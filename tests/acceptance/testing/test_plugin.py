@@ -28,7 +28,10 @@ def doubled(x: int) -> int:
     return double(x=x)
 """
 _TESTS = """
+import pytest
 from my_workflows import doubled
+
+from sandbox.testing.errors import SandboxUnavailable
 
 
 def test_a_workflow_runs_in_the_sandbox(flyte_sandbox):
@@ -36,6 +39,8 @@ def test_a_workflow_runs_in_the_sandbox(flyte_sandbox):
     assert execution.outputs["o0"] == 42
     assert flyte_sandbox.profile == "embedded"
     assert flyte_sandbox.kubeconfig is None
+    with pytest.raises(SandboxUnavailable, match="has no Kubernetes"):
+        flyte_sandbox.kubernetes()
 
 
 def test_it_is_the_same_sandbox_for_the_whole_session(flyte_remote):

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from kubernetes.client import CoreV1Api
 
 from sandbox.testing import commands
 from tests.boxes import NAMESPACE, Box
@@ -43,6 +44,13 @@ def test_no_pod_of_the_control_plane_is_privileged_or_root(box: Box) -> None:
             security = {**(pod["spec"].get("securityContext") or {}), **(one.get("securityContext") or {})}
             assert security.get("runAsNonRoot") is True, pod["metadata"]["name"]
             assert not security.get("privileged")
+
+
+def test_a_test_of_a_user_sees_the_cluster_by_the_kubernetes_library(box: Box) -> None:
+    postgres = "app.kubernetes.io/name=postgres"
+    with box.flyte.kubernetes() as cluster:
+        found = CoreV1Api(cluster).list_namespaced_pod(NAMESPACE, label_selector=postgres)
+    assert [pod.metadata.name for pod in found.items] == ["postgres-0"]
 
 
 def test_status_tells_pods_images_memory_and_volume(box: Box) -> None:
