@@ -9,6 +9,9 @@ from flyteidl.core import execution_pb2 as core_execution
 
 from tests.sandboxes import Client, integers
 
+_PATIENCE = 1200.0
+"""Seconds: two hundred pods side by side take many minutes on two processors."""
+
 
 def run(client: Client, plan: str, version: str, *, parallelism: int = 0, **inputs: int) -> float:
     """Seconds from the request to the first look that shows success: a client's time.
@@ -34,7 +37,7 @@ def _succeeded(
     client: Client, plan: str, version: str, parallelism: int, inputs: dict[str, int], *, interval: float
 ) -> execution_pb2.Execution:
     execution = client.create_execution(plan, version, integers(**inputs), max_parallelism=parallelism)
-    found = client.wait(execution, timeout=300, interval=interval, patience=0.01)
+    found = client.wait(execution, timeout=_PATIENCE, interval=interval, patience=0.01)
     if found.closure.phase != core_execution.WorkflowExecution.SUCCEEDED:
         raise RuntimeError(f"{plan} did not succeed: {found.closure.error.message}")
     return found
